@@ -1,0 +1,1 @@
+//! The connector files: as written, then resolved.

@@ -1,0 +1,1 @@
+//! Guests: compiled components and their instances.
