@@ -1,0 +1,155 @@
+//! A record as the broker delivered it. A [`Delivery`] is an answer that the host owes: it can't be copied, and settling
+//! it uses it up. One that is dropped unanswered is delivered again by the broker.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use danube_core::proto::{AckRequest, MsgId, StreamMessage, consumer_service_client::ConsumerServiceClient};
+
+use super::{Broker, Error, connection::Route};
+
+/// What the producer published, untouched.
+#[derive(Debug, Clone, Default)]
+pub struct Content {
+    /// The bytes as published.
+    pub payload: Bytes,
+    /// Microseconds since the Unix epoch.
+    pub publish_time: u64,
+    /// The producer's name.
+    pub producer: String,
+    /// What the producer set.
+    pub attributes: HashMap<String, String>,
+    /// The registry's id of the schema's subject.
+    pub schema_id: Option<u64>,
+    /// The schema's version.
+    pub schema_version: Option<u32>,
+    /// The key that the record was routed by.
+    pub routing_key: Option<String>,
+}
+
+/// A record and the answer that is owed for it.
+#[derive(Debug)]
+#[must_use = "a delivery that is not settled is delivered again"]
+pub struct Delivery {
+    /// What was published.
+    pub content: Content,
+    /// The answer that is owed.
+    pub receipt: Receipt,
+}
+
+/// The right to answer for one record, once.
+#[derive(Debug)]
+#[must_use = "a record that is not answered for is delivered again"]
+pub struct Receipt {
+    partition: Option<u32>,
+    request_id: u64,
+    msg_id: MsgId,
+    answers: Answers,
+}
+
+/// Where the answers for one stream of records go. Shared by all receipts of that stream.
+#[derive(Debug, Clone)]
+pub struct Answers(Arc<Port>);
+
+#[derive(Debug)]
+enum Port {
+    Broker {
+        broker: Broker,
+        route: Route,
+        subscription: String,
+    },
+    #[cfg(test)]
+    Recorded(std::sync::Mutex<Vec<(Option<u32>, u64)>>),
+}
+
+impl Delivery {
+    pub(super) fn new(message: StreamMessage, partition: Option<u32>, answers: &Answers) -> Option<Self> {
+        let msg_id = message.msg_id?;
+        let receipt = Receipt { partition, request_id: message.request_id, msg_id, answers: answers.clone() };
+        let content = Content {
+            payload: message.payload,
+            publish_time: message.publish_time,
+            producer: message.producer_name,
+            attributes: message.attributes,
+            schema_id: message.schema_id,
+            schema_version: message.schema_version,
+            routing_key: message.routing_key,
+        };
+        Some(Self { content, receipt })
+    }
+}
+
+impl Receipt {
+    /// The partition, counting from 0.
+    pub fn partition(&self) -> Option<u32> {
+        self.partition
+    }
+
+    /// The offset in the topic or partition.
+    pub fn offset(&self) -> u64 {
+        self.msg_id.topic_offset
+    }
+
+    /// The broker's id of the producer.
+    pub fn producer_id(&self) -> u64 {
+        self.msg_id.producer_id
+    }
+
+    /// Tells the broker that the record is done. It may be called again after a failure.
+    pub async fn ack(&self) -> Result<(), Error> {
+        match &*self.answers.0 {
+            Port::Broker { broker, route, subscription } => {
+                let ack = AckRequest {
+                    request_id: self.request_id,
+                    msg_id: Some(self.msg_id.clone()),
+                    subscription_name: subscription.clone(),
+                };
+                let request = broker.request(ack, route).await?;
+                let mut client = ConsumerServiceClient::new(route.channel.clone());
+                broker.call("acknowledge a record", client.ack(request)).await.map(drop)
+            }
+            #[cfg(test)]
+            Port::Recorded(acked) => {
+                acked.lock().expect("no panic while locked").push((self.partition(), self.offset()));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Answers {
+    pub(super) fn new(broker: Broker, route: Route, subscription: String) -> Self {
+        Self(Arc::new(Port::Broker { broker, route, subscription }))
+    }
+}
+
+/// Deliveries without a broker behind them, for the tests of the pipeline.
+#[cfg(test)]
+pub(crate) mod fake {
+    use super::*;
+
+    impl Answers {
+        pub(crate) fn recorded() -> Self {
+            Self(Arc::new(Port::Recorded(std::sync::Mutex::default())))
+        }
+
+        /// The partitions and offsets acknowledged so far, in order.
+        pub(crate) fn acked(&self) -> Vec<(Option<u32>, u64)> {
+            match &*self.0 {
+                Port::Recorded(acked) => acked.lock().expect("no panic while locked").clone(),
+                Port::Broker { .. } => Vec::new(),
+            }
+        }
+
+        pub(crate) fn delivery(&self, offset: u64, payload: &str) -> Delivery {
+            let msg_id = MsgId { topic_offset: offset, topic_name: "/default/t".to_owned(), ..MsgId::default() };
+            let message = StreamMessage {
+                msg_id: Some(msg_id),
+                payload: Bytes::copy_from_slice(payload.as_bytes()),
+                producer_name: "p".to_owned(),
+                ..StreamMessage::default()
+            };
+            Delivery::new(message, None, self).expect("it has an id")
+        }
+    }
+}
