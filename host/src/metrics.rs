@@ -1,0 +1,259 @@
+//! What the host counts, in Prometheus' terms. Names that the native SDK has keep its names. Every lane gets its own
+//! handles once, so that counting a record takes no lock and no allocation.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+/// The metrics of one host.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    lanes: LaneFamilies,
+    health: Family<ConnectorLabels, Gauge>,
+    instances: Family<ConnectorLabels, Counter>,
+    http: Family<HttpLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConnectorLabels {
+    connector: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TopicLabels {
+    connector: String,
+    topic: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    connector: String,
+    topic: String,
+    error_type: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    connector: String,
+    outcome: &'static str,
+}
+
+type Counters = Family<TopicLabels, Counter>;
+type Histograms = Family<TopicLabels, Histogram, fn() -> Histogram>;
+
+#[derive(Debug)]
+struct LaneFamilies {
+    received: Counters,
+    processed: Counters,
+    failed: Family<FailureLabels, Counter>,
+    retried: Counters,
+    acknowledged: Counters,
+    ack_failures: Counters,
+    dead_lettered: Counters,
+    skipped: Counters,
+    duplicates: Counters,
+    offset_gaps: Counters,
+    stream_losses: Counters,
+    parked: Counters,
+    duration: Histograms,
+    batch_size: Histograms,
+    inflight: Family<TopicLabels, Gauge>,
+    newest_age: Family<TopicLabels, Gauge<f64, AtomicU64>>,
+}
+
+/// What one lane counts. Clones count into the same cells.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneMetrics {
+    pub(crate) received: Counter,
+    pub(crate) processed: Counter,
+    pub(crate) retried: Counter,
+    pub(crate) acknowledged: Counter,
+    pub(crate) ack_failures: Counter,
+    pub(crate) dead_lettered: Counter,
+    pub(crate) skipped: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) offset_gaps: Counter,
+    pub(crate) stream_losses: Counter,
+    pub(crate) parked: Counter,
+    pub(crate) duration: Histogram,
+    pub(crate) batch_size: Histogram,
+    pub(crate) inflight: Gauge,
+    pub(crate) newest_age: Gauge<f64, AtomicU64>,
+    pub(crate) failed: Failures,
+}
+
+/// Failures by their kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Failures {
+    pub(crate) decode: Counter,
+    pub(crate) schema: Counter,
+    pub(crate) process: Counter,
+    pub(crate) trap: Counter,
+    pub(crate) retryable: Counter,
+    pub(crate) fatal: Counter,
+}
+
+/// Registers families under the names that users see.
+struct Register<'a>(&'a mut Registry);
+
+impl Register<'_> {
+    fn counters<L>(&mut self, name: &str, help: &str) -> Family<L, Counter>
+    where
+        L: Clone + std::fmt::Debug + std::hash::Hash + Eq + EncodeLabelSet + Send + Sync + 'static,
+    {
+        let family = Family::default();
+        self.0.register(name, help, family.clone());
+        family
+    }
+
+    fn histograms(&mut self, name: &str, help: &str, make: fn() -> Histogram) -> Histograms {
+        let family = Family::new_with_constructor(make);
+        self.0.register(name, help, family.clone());
+        family
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let mut register = Register(&mut registry);
+        let lanes = LaneFamilies::new(&mut register);
+        let instances =
+            register.counters("danube_wasm_instances_started", "Guest instances made, new ones after a trap included");
+        let http = register.counters("danube_wasm_http_requests", "HTTP requests of guests, by what became of them");
+        let health = Family::default();
+        registry.register(
+            "danube_connector_health",
+            "1: running, 0: not (yet, any more, or waiting for its target)",
+            health.clone(),
+        );
+        Self { registry, lanes, health, instances, http }
+    }
+}
+
+impl Metrics {
+    /// The text that Prometheus scrapes (OpenMetrics 1.0).
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        match text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string can't fail; if the library should find something all the same, say so to the reader.
+            Err(error) => format!("# error: {error}\n"),
+        }
+    }
+
+    pub(crate) fn set_health(&self, connector: &str, healthy: bool) {
+        self.health.get_or_create(&ConnectorLabels { connector: connector.to_owned() }).set(healthy.into());
+    }
+
+    pub(crate) fn instances(&self, connector: &str) -> Counter {
+        self.instances.get_or_create_owned(&ConnectorLabels { connector: connector.to_owned() })
+    }
+
+    /// The counter of one outcome of guests' HTTP requests.
+    pub(crate) fn http(&self, connector: &str, outcome: &'static str) -> Counter {
+        self.http.get_or_create_owned(&HttpLabels { connector: connector.to_owned(), outcome })
+    }
+
+    pub(crate) fn lane(&self, connector: &str, topic: &str) -> LaneMetrics {
+        self.lanes.handles(connector, topic)
+    }
+}
+
+impl LaneFamilies {
+    fn new(register: &mut Register<'_>) -> Self {
+        fn seconds() -> Histogram {
+            Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+        }
+        fn records() -> Histogram {
+            Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0])
+        }
+        let inflight = Family::default();
+        let newest_age = Family::default();
+        let families = Self {
+            received: register.counters("danube_connector_messages_received", "Records received from the broker"),
+            processed: register.counters("danube_connector_messages_processed", "Records that the guest wrote"),
+            failed: register.counters("danube_connector_messages_failed", "Records that failed, by what failed"),
+            retried: register.counters("danube_connector_messages_retried", "Records given to the guest once more"),
+            acknowledged: register
+                .counters("danube_wasm_messages_acknowledged", "Records that the broker took an acknowledgement for"),
+            ack_failures: register.counters(
+                "danube_wasm_ack_failures",
+                "Acknowledgements given up; the broker delivers those records again",
+            ),
+            dead_lettered: register
+                .counters("danube_wasm_messages_dead_lettered", "Records published to the dead-letter topic"),
+            skipped: register.counters(
+                "danube_wasm_messages_skipped",
+                "Records dropped because `on_reject` or `on_mismatch` is `skip`",
+            ),
+            duplicates: register.counters(
+                "danube_wasm_messages_duplicate",
+                "Records that the broker delivered again while the host still had them",
+            ),
+            offset_gaps: register.counters("danube_wasm_offsets_missing", "Offsets that the broker passed over"),
+            stream_losses: register
+                .counters("danube_wasm_stream_losses", "Streams of records that ended and had to be opened again"),
+            parked: register.counters(
+                "danube_wasm_lane_parked",
+                "Times that a lane gave its records back because the target took none",
+            ),
+            duration: register.histograms(
+                "danube_connector_processing_duration_seconds",
+                "Time in the guest, per call",
+                seconds,
+            ),
+            batch_size: register.histograms("danube_connector_batch_size", "Records per call of the guest", records),
+            inflight: Family::clone(&inflight),
+            newest_age: Family::clone(&newest_age),
+        };
+        register.0.register("danube_connector_inflight_messages", "Records received and not yet settled", inflight);
+        register.0.register(
+            "danube_wasm_newest_record_age_seconds",
+            "Age of the newest record when it was received",
+            newest_age,
+        );
+        families
+    }
+
+    fn handles(&self, connector: &str, topic: &str) -> LaneMetrics {
+        let labels = TopicLabels { connector: connector.to_owned(), topic: topic.to_owned() };
+        let failed = |error_type| {
+            let labels = FailureLabels { connector: connector.to_owned(), topic: topic.to_owned(), error_type };
+            self.failed.get_or_create_owned(&labels)
+        };
+        LaneMetrics {
+            received: self.received.get_or_create_owned(&labels),
+            processed: self.processed.get_or_create_owned(&labels),
+            retried: self.retried.get_or_create_owned(&labels),
+            acknowledged: self.acknowledged.get_or_create_owned(&labels),
+            ack_failures: self.ack_failures.get_or_create_owned(&labels),
+            dead_lettered: self.dead_lettered.get_or_create_owned(&labels),
+            skipped: self.skipped.get_or_create_owned(&labels),
+            duplicates: self.duplicates.get_or_create_owned(&labels),
+            offset_gaps: self.offset_gaps.get_or_create_owned(&labels),
+            stream_losses: self.stream_losses.get_or_create_owned(&labels),
+            parked: self.parked.get_or_create_owned(&labels),
+            duration: self.duration.get_or_create_owned(&labels),
+            batch_size: self.batch_size.get_or_create_owned(&labels),
+            inflight: self.inflight.get_or_create_owned(&labels),
+            newest_age: self.newest_age.get_or_create_owned(&labels),
+            failed: Failures {
+                decode: failed("decode"),
+                schema: failed("schema"),
+                process: failed("rejected"),
+                trap: failed("trap"),
+                retryable: failed("retryable"),
+                fatal: failed("fatal"),
+            },
+        }
+    }
+}
+
+/// Metrics shared by everything in a host.
+pub type SharedMetrics = Arc<Metrics>;

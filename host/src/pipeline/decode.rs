@@ -1,0 +1,129 @@
+//! From a delivery to a decoded record, or to the reason why there will never be one.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    backoff::Backoff,
+    edge::{LanePolicy, Owed, Rejected, Stage},
+};
+use crate::{
+    broker::{Content, Delivery, Receipt},
+    codec::Codec,
+    record::{Record, SchemaInfo},
+    schema::{Lookup, SchemaCache, SchemaKey},
+};
+
+/// danube-client stamps records in milliseconds, the guide promises microseconds. Anything below this is taken for
+/// milliseconds: as microseconds it would be before March 1973, as milliseconds it is before the year 5138.
+const MILLIS_BELOW: u64 = 100_000_000_000_000;
+
+/// Decodes the records of one topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Decoder {
+    pub(crate) schemas: Arc<SchemaCache>,
+    pub(crate) policy: Arc<LanePolicy>,
+}
+
+impl Decoder {
+    /// Decodes one record. While the registry can't be reached it waits and asks again, for as long as it takes: a
+    /// record is never rejected for that.
+    pub(crate) async fn decode(&self, delivery: Delivery) -> Result<(Record, Owed), Box<Rejected>> {
+        let Delivery { content, receipt } = delivery;
+        match self.schema(&content, &receipt).await {
+            Ok((schema, codec)) => match codec.decode(content.payload.clone()) {
+                Ok(payload) => {
+                    let original = content.payload;
+                    let record = Record {
+                        offset: receipt.offset(),
+                        publish_time: microseconds(content.publish_time),
+                        producer: content.producer,
+                        partition: receipt.partition(),
+                        routing_key: content.routing_key,
+                        attributes: sorted(content.attributes),
+                        schema,
+                        payload,
+                    };
+                    Ok((record, Owed { receipt, original }))
+                }
+                Err(error) => Err(reject(receipt, content, Stage::Decode, error.to_string())),
+            },
+            Err((stage, reason)) => Err(reject(receipt, content, stage, reason)),
+        }
+    }
+
+    /// The schema of a record, and how to decode by it.
+    async fn schema(
+        &self,
+        content: &Content,
+        receipt: &Receipt,
+    ) -> Result<(Option<Arc<SchemaInfo>>, Codec), (Stage, String)> {
+        let Some(id) = content.schema_id else {
+            self.expect_subject(None)?;
+            return Ok((None, if self.policy.raw { Codec::Bytes } else { Codec::Unknown }));
+        };
+        let key = SchemaKey { id, version: content.schema_version };
+        match self.look_up(key, receipt).await {
+            Lookup::Found(schema) => {
+                self.expect_subject(Some(&schema.info.subject))?;
+                let codec = if self.policy.raw { Ok(Codec::Bytes) } else { schema.codec.clone() };
+                let codec = codec.map_err(|error| (Stage::Decode, error.to_string()))?;
+                Ok((Some(schema.info.clone()), codec))
+            }
+            Lookup::Missing if self.policy.raw && self.policy.expected_schema_subject.is_none() => {
+                Ok((None, Codec::Bytes))
+            }
+            Lookup::Missing => {
+                let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
+                Err((Stage::Schema, format!("the registry has no schema {id} (version {version})")))
+            }
+        }
+    }
+
+    fn expect_subject(&self, found: Option<&str>) -> Result<(), (Stage, String)> {
+        let Some(expected) = self.policy.expected_schema_subject.as_deref() else { return Ok(()) };
+        match found {
+            Some(found) if found == expected => Ok(()),
+            Some(found) => Err((Stage::Schema, format!("schema subject is `{found}`, expected `{expected}`"))),
+            None => Err((Stage::Schema, format!("the record has no schema, expected subject `{expected}`"))),
+        }
+    }
+
+    async fn look_up(&self, key: SchemaKey, receipt: &Receipt) -> Lookup {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            match self.schemas.get(key).await {
+                Ok(lookup) => return lookup,
+                Err(error) => {
+                    tracing::warn!(topic = %self.policy.topic, offset = receipt.offset(), error = %error, "waiting for the schema registry");
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+}
+
+fn reject(receipt: Receipt, content: Content, stage: Stage, reason: String) -> Box<Rejected> {
+    Box::new(Rejected { receipt, content, stage, reason, attempts: 0 })
+}
+
+fn microseconds(publish_time: u64) -> u64 {
+    if publish_time < MILLIS_BELOW { publish_time.saturating_mul(1000) } else { publish_time }
+}
+
+fn sorted(attributes: std::collections::HashMap<String, String>) -> Vec<(String, String)> {
+    let mut attributes: Vec<_> = attributes.into_iter().collect();
+    attributes.sort_unstable();
+    attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publish_times_are_microseconds_whatever_the_producer_sent() {
+        assert_eq!(microseconds(1_764_000_000_123), 1_764_000_000_123_000);
+        assert_eq!(microseconds(1_764_000_000_123_456), 1_764_000_000_123_456);
+        assert_eq!(microseconds(0), 0);
+    }
+}

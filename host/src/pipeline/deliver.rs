@@ -1,0 +1,207 @@
+//! The second verb: give batches to the guest and sort out what it says of them. Retries are bounded by number and by
+//! the broker's patience; when they are used up the lane parks. A batch that breaks the guest is halved until the one
+//! record that does it stands alone.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    backoff::Backoff,
+    collect::Collected,
+    edge::{End, LanePolicy, Owed, ProcessError, Processor, Rejected, Settlement, Stage},
+};
+use crate::{
+    metrics::LaneMetrics,
+    record::{Batch, Record, Verdict},
+};
+
+/// So often a batch may break the guest before it is taken apart: the first time may have been chance.
+const BREAKS_BEFORE_SPLIT: u32 = 2;
+
+/// What delivering needs besides its channels.
+pub(crate) struct Deliverer<'a, P> {
+    pub(crate) processor: &'a mut P,
+    pub(crate) policy: Arc<LanePolicy>,
+    pub(crate) metrics: LaneMetrics,
+    pub(crate) to_settle: mpsc::Sender<Settlement>,
+}
+
+/// Records that go to the guest together.
+struct Chunk {
+    batch: Batch,
+    owed: Vec<Owed>,
+    breaks: u32,
+}
+
+/// What to do with a chunk after a call.
+enum Next {
+    /// Every record of it is settled.
+    Done,
+    /// What is left of it needs another try.
+    Again { reason: String, after: Option<Duration> },
+    /// It breaks the guest: try its halves.
+    Split,
+    /// The session is over.
+    End(End),
+}
+
+impl<P: Processor> Deliverer<'_, P> {
+    /// Works until there are no more batches, or until it can't go on. When `stop` is called nothing is tried twice.
+    pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Collected>, stop: &CancellationToken) -> End {
+        while let Some(collected) = batches.recv().await {
+            let give_up = collected.since + self.policy.budget;
+            let batch = Batch { topic: self.policy.topic.clone(), attempt: 1, records: collected.records };
+            let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0 }];
+            while let Some(mut chunk) = chunks.pop() {
+                match self.write(&mut chunk, give_up, stop).await {
+                    None => {}
+                    Some(Next::Split) => {
+                        let tail = chunk.split_off();
+                        chunks.extend([tail, chunk]);
+                    }
+                    Some(Next::End(end)) => return end,
+                    Some(Next::Done | Next::Again { .. }) => {}
+                }
+            }
+        }
+        End::Drained
+    }
+
+    /// Tries a chunk until it is settled. `None`: it is.
+    async fn write(&mut self, chunk: &mut Chunk, give_up: Instant, stop: &CancellationToken) -> Option<Next> {
+        let mut backoff = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
+        loop {
+            let (reason, after) = match self.call(chunk, give_up).await {
+                Next::Done => return None,
+                Next::Again { reason, after } => (reason, after),
+                next @ (Next::Split | Next::End(_)) => return Some(next),
+            };
+            if chunk.batch.attempt > self.policy.max_retries {
+                return Some(Next::End(End::Parked { reason }));
+            }
+            let pause = backoff.next().max(after.unwrap_or_default());
+            if Instant::now() + pause >= give_up {
+                return Some(Next::End(End::Parked { reason }));
+            }
+            tracing::warn!(
+                topic = %self.policy.topic, attempt = chunk.batch.attempt, records = chunk.batch.records.len(), %reason,
+                "retrying in {pause:.0?}"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return Some(Next::End(End::Drained)),
+            }
+            chunk.batch.attempt += 1;
+            self.metrics.retried.inc_by(chunk.batch.records.len() as u64);
+        }
+    }
+
+    async fn call(&mut self, chunk: &mut Chunk, give_up: Instant) -> Next {
+        let limit = give_up.saturating_duration_since(Instant::now());
+        if limit.is_zero() {
+            let reason = "the records waited longer for the target than the broker waits for an answer".to_owned();
+            return Next::End(End::Parked { reason });
+        }
+        let records = chunk.batch.records.len() as u64;
+        self.metrics.batch_size.observe(records as f64);
+        let begun = Instant::now();
+        let result = self.processor.process(&chunk.batch, limit).await;
+        self.metrics.duration.observe(begun.elapsed().as_secs_f64());
+        match result {
+            Ok(verdicts) => self.sort(chunk, verdicts).await,
+            Err(ProcessError::Retryable { reason, after }) => {
+                self.metrics.failed.retryable.inc_by(records);
+                Next::Again { reason, after }
+            }
+            Err(ProcessError::Rejected { reason }) => self.reject_all(chunk, Stage::Process, &reason).await,
+            Err(ProcessError::Fatal { reason }) => {
+                self.metrics.failed.fatal.inc_by(records);
+                Next::End(End::Failed { reason })
+            }
+            Err(ProcessError::Broken { reason }) => self.broken(chunk, reason).await,
+        }
+    }
+
+    /// Settles what is settled and leaves in the chunk what wants another try.
+    async fn sort(&self, chunk: &mut Chunk, verdicts: Vec<Verdict>) -> Next {
+        debug_assert_eq!(verdicts.len(), chunk.batch.records.len(), "a verdict for each record");
+        let attempts = chunk.batch.attempt;
+        let records = std::mem::take(&mut chunk.batch.records).into_iter().zip(std::mem::take(&mut chunk.owed));
+        let mut again: Option<(String, Option<Duration>)> = None;
+        for ((record, owed), verdict) in records.zip(verdicts) {
+            let settlement = match verdict {
+                Verdict::Written => {
+                    self.metrics.processed.inc();
+                    Settlement::Written(owed.receipt)
+                }
+                Verdict::Reject { reason } => rejection(record, owed, Stage::Process, reason, attempts),
+                Verdict::Retry { reason, after } => {
+                    self.metrics.failed.retryable.inc();
+                    chunk.keep(record, owed);
+                    again = Some(match again {
+                        None => (reason, after),
+                        Some((first, longest)) => (first, longest.max(after)),
+                    });
+                    continue;
+                }
+            };
+            if self.to_settle.send(settlement).await.is_err() {
+                return Next::End(End::Drained);
+            }
+        }
+        match again {
+            None => Next::Done,
+            Some((reason, after)) => Next::Again { reason, after },
+        }
+    }
+
+    async fn broken(&self, chunk: &mut Chunk, reason: String) -> Next {
+        self.metrics.failed.trap.inc_by(chunk.batch.records.len() as u64);
+        chunk.breaks += 1;
+        tracing::error!(
+            topic = %self.policy.topic, records = chunk.batch.records.len(), breaks = chunk.breaks, %reason, "the guest broke"
+        );
+        match (chunk.breaks < BREAKS_BEFORE_SPLIT, chunk.batch.records.len()) {
+            (true, _) => Next::Again { reason, after: None },
+            (false, 1) => self.reject_all(chunk, Stage::Trap, &reason).await,
+            (false, _) => Next::Split,
+        }
+    }
+
+    async fn reject_all(&self, chunk: &mut Chunk, stage: Stage, reason: &str) -> Next {
+        let attempts = chunk.batch.attempt;
+        let records = std::mem::take(&mut chunk.batch.records);
+        for (record, owed) in records.into_iter().zip(std::mem::take(&mut chunk.owed)) {
+            let settlement = rejection(record, owed, stage, reason.to_owned(), attempts);
+            if self.to_settle.send(settlement).await.is_err() {
+                return Next::End(End::Drained);
+            }
+        }
+        Next::Done
+    }
+}
+
+fn rejection(record: Record, owed: Owed, stage: Stage, reason: String, attempts: u32) -> Settlement {
+    Settlement::Rejected(Box::new(Rejected::from_record(record, owed, stage, reason, attempts)))
+}
+
+impl Chunk {
+    fn keep(&mut self, record: Record, owed: Owed) {
+        self.batch.records.push(record);
+        self.owed.push(owed);
+    }
+
+    /// Keeps the first half and gives the second one. A half that breaks the guest once more is the guilty one.
+    fn split_off(&mut self) -> Self {
+        let middle = self.batch.records.len() / 2;
+        self.breaks = BREAKS_BEFORE_SPLIT - 1;
+        let tail = Batch {
+            topic: self.batch.topic.clone(),
+            attempt: self.batch.attempt,
+            records: self.batch.records.split_off(middle),
+        };
+        Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks }
+    }
+}
