@@ -107,19 +107,19 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    fn parse(host: Host<&str>) -> Result<Self, Error> {
+    fn parse(host: &Host<&str>) -> Result<Self, Error> {
         let name = match host {
-            Host::Ipv4(ip) => return Ok(Self::Ip(ip.into())),
-            Host::Ipv6(ip) => return Ok(Self::Ip(ip.into())),
+            Host::Ipv4(ip) => return Ok(Self::Ip((*ip).into())),
+            Host::Ipv6(ip) => return Ok(Self::Ip((*ip).into())),
             Host::Domain(name) => name,
         };
         match name.strip_prefix("*.") {
-            _ if !name.contains('*') => Ok(Self::Name(name.into())),
+            _ if !name.contains('*') => Ok(Self::Name((*name).into())),
             // `*.com` would be the whole Internet, near enough.
             Some(parent) if !parent.contains('*') && parent.trim_matches('.').contains('.') => {
                 Ok(Self::Below(parent.into()))
             }
-            Some(_) | None => Err(Error::Wildcard { host: name.into() }),
+            Some(_) | None => Err(Error::Wildcard { host: (*name).into() }),
         }
     }
 
@@ -181,7 +181,7 @@ impl Grant {
         let scheme =
             Scheme::of(&url).ok_or_else(|| Error::Scheme { url: text.into(), scheme: url.scheme().to_owned() })?;
         let host = url.host().ok_or(Error::Url { url: text.into(), reason: url::ParseError::EmptyHost })?;
-        let host = HostPattern::parse(host)?;
+        let host = HostPattern::parse(&host)?;
         let port = url.port().unwrap_or(scheme.default_port());
         let grant = Self { scheme, host, port, methods: None, path: "/".into(), addresses: Vec::new() };
         let part = match (&url, url.query(), url.fragment()) {

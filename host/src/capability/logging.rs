@@ -9,6 +9,8 @@ use std::{
 
 use tracing::Level;
 
+#[cfg(test)]
+pub(crate) mod capture;
 mod stdio;
 
 /// The longest line that is logged, in bytes; the rest of it is dropped.
@@ -230,37 +232,12 @@ fn escape(message: &str, cut: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use super::{capture::Capture, *};
 
     fn logged(options: &LogOptions, act: impl FnOnce(&GuestLog)) -> Vec<String> {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .without_time()
-            .with_ansi(false)
-            .with_max_level(Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            let log = GuestLog::new("orders".into(), 2, options);
-            act(&log);
-        });
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(|line| line.trim().to_owned()).collect()
+        let capture = Capture::start();
+        act(&GuestLog::new("orders".into(), 2, options));
+        capture.lines()
     }
 
     #[test]

@@ -12,7 +12,13 @@ use crate::capability::destination::{self, Grant, Target};
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) why: String,
-    pub(super) suggestion: Grant,
+    pub(super) suggestion: String,
+}
+
+impl Refusal {
+    pub(super) fn new(why: String, suggestion: &Grant) -> Self {
+        Self { why, suggestion: suggestion.to_string() }
+    }
 }
 
 /// What grants are compared with.
@@ -37,22 +43,22 @@ pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Resu
     }
     let suggestion = Grant::for_origin(target);
     if near.is_empty() {
-        return Err(Refusal { why: String::new(), suggestion });
+        return Err(Refusal::new(String::new(), &suggestion));
     }
     let mut why = format!(", only {}", listed(&near));
     if let Some(path) = near.iter().find(|grant| grant.covers_method(method)) {
         // Everything but the path would do.
         let same_methods = limit_methods(suggestion.clone(), path.methods().map(<[Method]>::to_vec));
         if let Ok(suggestion) = same_methods.clone().with_path(&target.path) {
-            return Err(Refusal { why, suggestion });
+            return Err(Refusal::new(why, &suggestion));
         }
         let _ = write!(why, "; servers differ in what `{}` means, so no path prefix covers it", target.path);
-        return Err(Refusal { why, suggestion: same_methods });
+        return Err(Refusal::new(why, &same_methods));
     }
     let path = near.iter().find(|grant| grant.covers_path(target)).map_or(target.path.as_str(), |grant| grant.path());
     let suggestion = limit_methods(suggestion, Some(vec![method.clone()]));
     let suggestion = suggestion.clone().with_path(path).unwrap_or(suggestion);
-    Err(Refusal { why, suggestion })
+    Err(Refusal::new(why, &suggestion))
 }
 
 fn limit_methods(grant: Grant, methods: Option<Vec<Method>>) -> Grant {

@@ -80,7 +80,7 @@ impl Gate {
                 let grant = grant.cloned().unwrap_or_else(|| Grant::for_origin(target));
                 let ranges = grant.addresses().iter().copied().chain(refused.iter().map(|(ip, _)| (*ip).into()));
                 let suggestion = grant.clone().with_addresses(ranges.collect());
-                self.deny(format!("address of {origin}"), &format!("`{origin}`"), &Refusal { why, suggestion })
+                self.deny(format!("address of {origin}"), &format!("`{origin}`"), &Refusal::new(why, &suggestion))
             }
         }
     }

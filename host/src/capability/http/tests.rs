@@ -272,7 +272,8 @@ async fn connection_failures_are_told_apart() {
     let head = "HTTP/1.1 200 OK\r\n";
     let many = format!("{head}{}\r\n", (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>());
     let large = format!("{head}x: {}\r\n\r\n", "y".repeat(70_000));
-    let table: [(String, fn(&Error) -> bool); 7] = [
+    type Expected = fn(&Error) -> bool;
+    let table: [(String, Expected); 7] = [
         (refused, |error| matches!(error, Error::Connect(text) if text.contains("can't connect"))),
         (raw("").await, |error| matches!(error, Error::Connect(text) if text.contains("broke before the response"))),
         (raw("SSH-2.0-OpenSSH_9.2\r\n").await, |error| matches!(error, Error::Protocol(_))),
