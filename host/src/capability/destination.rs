@@ -1,11 +1,24 @@
 //! A grant: one destination that a connector's file allows, as `https://host[:port][/path]` with optional methods and
 //! address ranges. Parsing comes from the config, matching from the HTTP gate, and `Display` prints the line to write.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 use ::http::Method;
 use ipnet::IpNet;
 use url::{Host, Url};
+
+mod host;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::target::has_user;
+use self::target::is_ambiguous;
+pub use self::{
+    host::HostPattern,
+    target::{Scheme, Target},
+};
 
 /// Why a text is not a grant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,102 +74,6 @@ pub enum Error {
     },
 }
 
-/// Plain or encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// `http`
-    Http,
-    /// `https`
-    Https,
-}
-
-impl Scheme {
-    /// As in a URL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-
-    fn of(url: &Url) -> Option<Self> {
-        match url.scheme() {
-            "http" => Some(Self::Http),
-            "https" => Some(Self::Https),
-            _ => None,
-        }
-    }
-}
-
-/// Which hosts a grant is for. Names are in lower case and punycode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostPattern {
-    /// This name.
-    Name(String),
-    /// Every name below this one, at any depth, but not the name itself.
-    Below(String),
-    /// This address, written as such.
-    Ip(IpAddr),
-}
-
-impl HostPattern {
-    fn parse(host: &Host<&str>) -> Result<Self, Error> {
-        let name = match host {
-            Host::Ipv4(ip) => return Ok(Self::Ip((*ip).into())),
-            Host::Ipv6(ip) => return Ok(Self::Ip((*ip).into())),
-            Host::Domain(name) => name,
-        };
-        match name.strip_prefix("*.") {
-            _ if !name.contains('*') => Ok(Self::Name((*name).into())),
-            // `*.com` would be the whole Internet, near enough.
-            Some(parent) if !parent.contains('*') && parent.trim_matches('.').contains('.') => {
-                Ok(Self::Below(parent.into()))
-            }
-            Some(_) | None => Err(Error::Wildcard { host: (*name).into() }),
-        }
-    }
-
-    fn matches(&self, host: &Host<String>) -> bool {
-        match (self, host) {
-            (Self::Name(name), Host::Domain(host)) => name == host,
-            (Self::Below(parent), Host::Domain(host)) => {
-                host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-            }
-            (Self::Ip(ip), Host::Ipv4(host)) => ip == host,
-            (Self::Ip(ip), Host::Ipv6(host)) => ip == host,
-            (Self::Name(_) | Self::Below(_), Host::Ipv4(_) | Host::Ipv6(_)) | (Self::Ip(_), Host::Domain(_)) => false,
-        }
-    }
-
-    /// Whether this is the address `ip`, written as such.
-    pub fn is_ip(&self, ip: IpAddr) -> bool {
-        *self == Self::Ip(ip)
-    }
-
-    /// Whether this is `localhost`.
-    pub fn is_localhost(&self) -> bool {
-        matches!(self, Self::Name(name) if name == "localhost")
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Below(parent) => write!(f, "*.{parent}"),
-            Self::Ip(IpAddr::V4(ip)) => write!(f, "{ip}"),
-            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
-        }
-    }
-}
-
 /// One destination that a connector may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -177,10 +94,11 @@ impl Grant {
     /// # Errors
     /// The text is not such a URL, or has parts that can't be limited (user, query, fragment).
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let url = Url::parse(text).map_err(|reason| Error::Url { url: text.into(), reason })?;
-        let scheme =
-            Scheme::of(&url).ok_or_else(|| Error::Scheme { url: text.into(), scheme: url.scheme().to_owned() })?;
-        let host = url.host().ok_or(Error::Url { url: text.into(), reason: url::ParseError::EmptyHost })?;
+        let url = Url::parse(text).map_err(|reason| Error::Url { url: without_secrets(text), reason })?;
+        let scheme = Scheme::of(&url)
+            .ok_or_else(|| Error::Scheme { url: without_secrets(text), scheme: url.scheme().to_owned() })?;
+        let host =
+            url.host().ok_or_else(|| Error::Url { url: without_secrets(text), reason: url::ParseError::EmptyHost })?;
         let host = HostPattern::parse(&host)?;
         let port = url.port().unwrap_or(scheme.default_port());
         let grant = Self { scheme, host, port, methods: None, path: "/".into(), addresses: Vec::new() };
@@ -215,11 +133,14 @@ impl Grant {
     /// Limits the grant to a path and what is below it; with a slash at its end, only to what is below it.
     ///
     /// # Errors
-    /// It is not an absolute path, or has an encoded slash, backslash or dot in it.
+    /// It is not an absolute path, has an encoded slash, backslash or dot in it, or the grant has a path already.
     pub fn with_path(mut self, path: &str) -> Result<Self, Error> {
         let fail = |reason| Error::Path { path: path.into(), reason };
         if !path.starts_with('/') {
             return Err(fail("it must start with `/`"));
+        }
+        if self.path != "/" {
+            return Err(fail("the URL has a path already"));
         }
         if path.contains(['?', '#', '*']) {
             return Err(fail("it has a query, a fragment or a `*` in it; a prefix has none of them"));
@@ -323,65 +244,11 @@ fn quoted<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a request goes, after the URL was normalised: what grants are compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Plain or encrypted.
-    pub scheme: Scheme,
-    /// The host; names in lower case and punycode.
-    pub host: Host<String>,
-    /// The port, the scheme's own if none was given.
-    pub port: u16,
-    /// The path, dot segments resolved, without the query.
-    pub path: String,
+/// What of a text that is not a grant may stand in an error message: user names come with passwords, queries with keys.
+fn without_secrets(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let (hidden, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{hidden}{}", &rest[..end])
 }
-
-impl Target {
-    /// Of a URL; `None` if it is not an absolute `http` or `https` one.
-    pub fn of(url: &Url) -> Option<Self> {
-        let scheme = Scheme::of(url)?;
-        let port = url.port().unwrap_or(scheme.default_port());
-        Some(Self { scheme, host: url.host()?.to_owned(), port, path: url.path().into() })
-    }
-
-    /// `https://host[:port]`, without a port where it is the scheme's own.
-    pub fn origin(&self) -> String {
-        let port = if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) };
-        format!("{}://{}{port}", self.scheme.as_str(), self.host)
-    }
-}
-
-/// Whether a URL carries a user name or password.
-pub(crate) fn has_user(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
-}
-
-/// A grant with a user name in it has probably a password as well, which must not reach an error message.
-fn without_secrets(url: &str) -> String {
-    match (url.find("://"), url.find('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://***{}", &url[..scheme], &url[at..]),
-        (Some(_) | None, Some(_) | None) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
-    }
-}
-
-/// Whether servers differ in what this path means: slashes, backslashes, dots or NUL that are encoded once or twice, and
-/// dot segments with parameters (`/..;/`). The URL parser has resolved every plain form by then.
-fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let encoded = ["2f", "5c", "2e", "00"];
-    let is_escape = |(at, _): (usize, &str)| {
-        let mut rest = &lower[at + 1..];
-        // `%252f` is `%2f` to whoever decodes twice.
-        while let Some(again) = rest.strip_prefix("25") {
-            rest = again;
-        }
-        encoded.iter().any(|code| rest.starts_with(code))
-    };
-    lower.contains('\\')
-        || lower.match_indices('%').any(is_escape)
-        || lower.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
-}
-
-#[cfg(test)]
-#[path = "destination_tests.rs"]
-mod tests;

@@ -46,8 +46,13 @@ type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
 
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often a connection is probed, so that one whose network is gone is not kept for the next request.
+const PROBE: Duration = Duration::from_secs(20);
 /// How many different refusals are logged; a guest that makes up hosts must not fill the log, nor the memory.
 const LOGGED_DENIALS: usize = 256;
+
+/// How much of a refused path is shown, in bytes.
+const PATH_SHOWN: usize = 200;
 
 /// What a connector's gate is made of.
 #[derive(Debug, Clone)]
@@ -125,8 +130,19 @@ impl Gate {
     /// # Errors
     /// One of the extra certificate authorities is not a certificate.
     pub fn new(options: GateOptions) -> io::Result<Self> {
-        let GateOptions { connector, file, grants, extra_roots, connect_timeout, request_timeout, .. } = options;
-        let GateOptions { request_body, response_body, concurrency, headers, header_bytes, .. } = options;
+        let GateOptions {
+            connector,
+            file,
+            grants,
+            connect_timeout,
+            request_timeout,
+            request_body,
+            response_body,
+            concurrency,
+            headers,
+            header_bytes,
+            extra_roots,
+        } = options;
         let concurrency = concurrency.max(1);
         let grants: Arc<[Grant]> = grants.into();
         let stats = Arc::<GateStats>::default();
@@ -141,6 +157,7 @@ impl Gate {
             .http1_max_buf_size(header_bytes.max(8192))
             .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
             .http2_adaptive_window(true)
+            .http2_keep_alive_interval(PROBE)
             .build(dialer);
         let limits = Limits {
             connect_timeout,
@@ -171,7 +188,7 @@ impl Gate {
         match decision::decide(&self.grants, method, &target) {
             Ok(()) => Ok(target),
             Err(refusal) => {
-                let subject = format!("`{method} {}{}`", target.origin(), target.path);
+                let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
                 let about = format!("{method} {}", target.origin());
                 Err(self.deny(about, &subject, &refusal))
             }
@@ -195,5 +212,14 @@ impl Gate {
     fn first_time(&self, about: String) -> bool {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.len() < LOGGED_DENIALS && logged.insert(about)
+    }
+}
+
+/// Long enough to know it by.
+fn shortened(path: &str) -> String {
+    // A normalised path is ASCII.
+    match path.get(..PATH_SHOWN) {
+        Some(start) if path.len() > PATH_SHOWN => format!("{start}..."),
+        Some(_) | None => path.to_owned(),
     }
 }

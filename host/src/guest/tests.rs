@@ -111,6 +111,17 @@ async fn records_go_in_and_verdicts_come_out_in_order() {
     assert_eq!(writes.memory_bytes(), 2 * 65536);
 }
 
+/// Lanes are tasks: every call must be able to move between threads.
+#[expect(dead_code, reason = "compiling it is the test")]
+fn calls_are_send(component: &Component, options: &InstanceOptions, mut instance: Instance, batch: &Batch) {
+    fn check(_: impl Send) {}
+    check(Instance::start(component, options));
+    check(instance.consumer_configs());
+    check(instance.process_batch(batch, None));
+    check(instance.health_check());
+    check(instance.shutdown(None));
+}
+
 #[tokio::test]
 async fn whole_call_answers_keep_the_instance() {
     let answer = |kind: u32, rest: &[u32]| {

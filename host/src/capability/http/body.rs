@@ -89,17 +89,17 @@ impl<B> Metered<B> {
         Self { inner, side: Side::Request, room: Room::new(limit), stats, watch: None }
     }
 
-    /// It must be complete at `until`, and no piece may take longer than `between`.
+    /// It must be complete within `rest`, and no piece may take longer than `between`.
     pub(super) fn response(
         inner: B,
         limit: u64,
         stats: Arc<GateStats>,
         permit: OwnedSemaphorePermit,
-        until: Instant,
+        rest: Duration,
         between: Option<Duration>,
     ) -> Self {
         let between = between.map(|pause| (pause, Box::pin(tokio::time::sleep(pause))));
-        let watch = Watch { _permit: permit, until: Box::pin(tokio::time::sleep_until(until)), between };
+        let watch = Watch { _permit: permit, until: Box::pin(tokio::time::sleep(rest)), between };
         Self { inner, side: Side::Response, room: Room::new(limit), stats, watch: Some(watch) }
     }
 

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 use url::{Host, Url};
 
-use super::{BoxError, GateStats, error::innermost};
+use super::{BoxError, GateStats, PROBE, error::innermost};
 use crate::capability::{
     address::{self, Scope},
     destination::{Grant, Target},
@@ -128,6 +128,7 @@ impl Service<Uri> for Tcp {
             let mut connector = HttpConnector::new_with_resolver(Checked(addresses));
             connector.enforce_http(false);
             connector.set_nodelay(true);
+            connector.set_keepalive(Some(PROBE));
             connector.call(uri).await.map_err(|error| DialError::Connect(innermost(&error).to_string()))
         })
     }

@@ -5,17 +5,18 @@ use std::{
     time::Duration,
 };
 
-use ::http::{HeaderName, Request as HttpRequest, Response as HttpResponse, header};
+use ::http::{HeaderName, Request as HttpRequest, Response as HttpResponse, header, request::Parts};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error as WasiError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::{
-    BoxError, Error, Session,
+    BoxError, Error, Gate, GateStats, Session,
     body::{Metered, TooLarge, TooLate},
     message,
     session::too_late,
 };
+use crate::capability::destination::Target;
 
 type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
 
@@ -62,19 +63,31 @@ impl WasiHttpHooks for WasiHooks {
 }
 
 impl Session {
+    /// The decision on what a guest has put together; the URL in it becomes the one that was decided on.
+    fn admit(&self, parts: &mut Parts) -> Result<Target, Error> {
+        let url = message::url(&parts.uri.to_string())?;
+        let target = self.gate.check(&parts.method, &url)?;
+        message::check_size(parts.headers.len(), message::byte_size(&parts.headers), &self.gate.limits)?;
+        message::add_user_agent(&mut parts.headers);
+        parts.uri = message::uri(url)?;
+        Ok(target)
+    }
+
     /// Sends a request whose body may still be written, and gives the response with its body still to be read.
     async fn forward(
         &self,
         request: HttpRequest<WasiBody>,
         options: RequestOptions,
     ) -> Result<HttpResponse<WasiBody>, Error> {
-        let super::Gate { limits, stats, .. } = &*self.gate;
+        let Gate { limits, stats, .. } = &*self.gate;
         let (mut parts, body) = request.into_parts();
-        let url = message::url(&parts.uri.to_string())?;
-        let target = self.gate.check(&parts.method, &url)?;
-        parts.uri = message::uri(url)?;
-        message::check_size(parts.headers.len(), message::byte_size(&parts.headers), limits)?;
-        message::add_user_agent(&mut parts.headers);
+        let target = match self.admit(&mut parts) {
+            Ok(target) => target,
+            Err(error) => {
+                tokio::spawn(drain(body));
+                return Err(error);
+            }
+        };
         let body = Metered::request(body, limits.request_body, stats.clone()).boxed_unsync();
 
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options;
@@ -82,19 +95,26 @@ impl Session {
         let first_byte = first_byte_timeout.unwrap_or(limits.request_timeout);
         let limit = connect.saturating_add(first_byte).min(limits.request_timeout);
         let permit = self.permit().await.ok_or_else(|| too_late(&target, Duration::ZERO))?;
-        let until = Instant::now() + limits.request_timeout;
+        let start = Instant::now();
         let response = tokio::time::timeout(limit, self.head(HttpRequest::from_parts(parts, body), &target)).await;
         let (parts, body) = response.map_err(|_| too_late(&target, limit))??.into_parts();
         let between = between_bytes_timeout.map(|pause| pause.min(limits.request_timeout));
-        let body = Metered::response(body, limits.response_body, stats.clone(), permit, until, between);
+        let rest = limits.request_timeout.saturating_sub(start.elapsed());
+        let body = Metered::response(body, limits.response_body, stats.clone(), permit, rest, between);
         let gate = self.gate.clone();
         let body = body.map_err(move |error| read_error(&error, &gate.stats)).boxed_unsync();
         Ok(HttpResponse::from_parts(parts, body))
     }
 }
 
+/// Takes what a guest still writes for a refused request. If the body were closed on it, the guest would see a broken
+/// stream before it sees the refusal. Ends with the body, or with the instance.
+async fn drain(mut body: WasiBody) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
 /// What a guest is told when reading a response fails.
-fn read_error(error: &BoxError, stats: &super::GateStats) -> WasiError {
+fn read_error(error: &BoxError, stats: &GateStats) -> WasiError {
     let (error, told) = if let Some(TooLarge { limit, .. }) = error.downcast_ref() {
         (Error::TooLarge(error.to_string()), WasiError::HttpResponseBodySize(Some(*limit)))
     } else if error.is::<TooLate>() {

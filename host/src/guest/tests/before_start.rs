@@ -48,6 +48,25 @@ async fn files_are_read_or_not() {
 }
 
 #[tokio::test]
+async fn compiled_code_is_kept_where_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions { cache_dir: Some(folder.path().join("cache")) };
+    let bytes = bytes::Bytes::from(Core::default().build());
+    for _ in 0..2 {
+        let engine = Engine::new(&options).unwrap();
+        let component = engine.compile("test.wasm", bytes.clone(), None).await.unwrap();
+        assert!(Instance::start(&component, &self::options(vec![])).await.is_ok());
+    }
+    assert!(std::fs::read_dir(folder.path().join("cache")).unwrap().next().is_some());
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Engine::new(&EngineOptions { cache_dir: Some(file.clone()) }).unwrap_err().to_string();
+    let start = format!("can't set up WebAssembly: can't use `{}` as the cache: ", file.display());
+    assert!(error.starts_with(&start), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_no_component_is_named() {
     let whole = Core::default().build();
     let cut = whole[..whole.len() - 3].to_vec();

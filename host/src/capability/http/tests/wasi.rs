@@ -61,6 +61,18 @@ async fn granted_requests_pass_and_others_are_denied() {
 }
 
 #[tokio::test]
+async fn a_guest_may_finish_writing_before_it_hears_of_the_refusal() {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, WasiError>>(1);
+    let body = BodyExt::boxed_unsync(StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(receiver)));
+    let session = session(GateOptions::new("orders", "orders.toml", vec![]));
+    let denied = send(&session, "POST", "http://192.0.2.1/", body, None).await;
+    assert!(matches!(denied, Err(WasiError::HttpRequestDenied)));
+    for _ in 0..10 {
+        sender.send(Ok(Frame::data(Bytes::from_static(b"more")))).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn bodies_are_capped_while_they_stream() {
     let server = Server::start(echo()).await;
     let session = session(GateOptions { request_body: 100, response_body: 20, ..rig::options(&server) });
@@ -83,7 +95,7 @@ async fn responses_end_in_time_and_give_back_their_place() {
     let never = || async { std::future::pending::<()>().await };
     let server = Server::start(Router::new().route("/stall", get(first_only)).route("/never", get(never))).await;
     let millis = Duration::from_millis;
-    let options = GateOptions { request_timeout: millis(300), concurrency: 1, ..rig::options(&server) };
+    let options = GateOptions { request_timeout: millis(1000), concurrency: 1, ..rig::options(&server) };
     let session = session(options);
     let asked = |first_byte, between| {
         Some(RequestOptions {

@@ -43,6 +43,11 @@ fn what_is_no_grant_says_why() {
             "https://me:secret@x.example",
             "`https://***@x.example` has a user name, which a grant can't limit; write `https://x.example`",
         ),
+        ("https://me:se#c?r/et@x.example:99999/a@b?key=secret", "`https://***@b` is not a URL: invalid port number"),
+        (
+            "ftp://me:secret@x.example/?key=secret",
+            "`ftp://***@x.example/` has the scheme `ftp`; a grant starts with https:// or http://",
+        ),
         (
             "https://x.example/a?key=secret",
             "`https://x.example/a` has a query, which a grant can't limit; write `https://x.example`",
@@ -66,6 +71,8 @@ fn what_is_no_grant_says_why() {
     let grant = Grant::parse("https://x.example").unwrap();
     assert_eq!(grant.clone().with_methods::<&str>(&[]).unwrap_err(), Error::NoMethods);
     assert_eq!(grant.clone().with_methods(&["GE T"]).unwrap_err(), Error::Method("GE T".into()));
+    let twice = grant.clone().with_path("/a").unwrap().with_path("/b").unwrap_err();
+    assert_eq!(twice.to_string(), "`/b` is not a path prefix: the URL has a path already");
     assert_eq!(
         grant.with_path("ingest").unwrap_err().to_string(),
         "`ingest` is not a path prefix: it must start with `/`"
