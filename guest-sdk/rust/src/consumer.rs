@@ -61,7 +61,8 @@ pub struct ConsumerConfig {
     pub expected_schema_subject: Option<String>,
     /// The largest number of records in a batch.
     pub batch_size: Option<u32>,
-    /// The largest sum of payload bytes in a batch. A single record that is larger comes alone.
+    /// The largest sum of payload bytes in a batch. A single record that is larger comes alone. Absent where the
+    /// settings give it with a unit: the host reads that itself.
     pub batch_bytes: Option<u64>,
     /// How long the first record of a batch may wait for others, in milliseconds.
     pub flush_interval_ms: Option<u32>,

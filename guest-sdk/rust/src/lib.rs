@@ -9,7 +9,7 @@
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Deserialize)]
-//! struct Config {
+//! struct Orders {
 //!     url: String,
 //!     token: String,
 //! }
@@ -20,19 +20,17 @@
 //!     total: f64,
 //! }
 //!
-//! struct Orders(Config);
-//!
 //! impl Sink for Orders {
-//!     type Config = Config;
+//!     type Config = Self;
 //!
-//!     fn initialize(config: Config, _: &Context) -> Result<Self> {
-//!         Ok(Self(config))
+//!     fn initialize(config: Self, _: &Context) -> Result<Self> {
+//!         Ok(config)
 //!     }
 //!
 //!     fn process(&mut self, record: &Record) -> Result<()> {
 //!         let order: Order = record.as_type()?;
-//!         let request = Request::put(format!("{}/{}", self.0.url, order.id));
-//!         request.bearer_auth(&self.0.token).json(&order).send()?.check_status()
+//!         let request = Request::put(format!("{}/{}", self.url, order.id));
+//!         request.bearer_auth(&self.token).json(&order).send()?.check_status()
 //!     }
 //! }
 //!

@@ -116,10 +116,37 @@ struct Consumer {
     key_filters: Vec<String>,
     expected_schema_subject: Option<String>,
     batch_size: Option<u32>,
-    batch_bytes: Option<u64>,
+    batch_bytes: Option<Size>,
     flush_interval_ms: Option<u32>,
     #[serde(default)]
     payload_format: PayloadFormat,
+}
+
+/// A number of bytes, plain or with a unit.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number of bytes")]
+enum Size {
+    Bytes(u64),
+    WithUnit(IgnoredText),
+}
+
+/// Text that somebody else reads.
+struct IgnoredText;
+
+impl<'de> Deserialize<'de> for IgnoredText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl Size {
+    /// The host reads its own keys too and takes its value where a sink gives none, so that units need no second reader.
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::WithUnit(IgnoredText) => None,
+        }
+    }
 }
 
 // By hand, since serde cannot both flatten a type and let it refuse unknown keys.
@@ -160,7 +187,7 @@ impl From<Consumer> for ConsumerConfig {
             key_filters,
             expected_schema_subject,
             batch_size,
-            batch_bytes,
+            batch_bytes: batch_bytes.and_then(Size::bytes),
             flush_interval_ms,
             payload_format,
         }
@@ -210,6 +237,14 @@ mod tests {
             ..ConsumerConfig::new("/default/orders", "sink")
         };
         assert_eq!(mapping.consumer, expected);
+    }
+
+    #[test]
+    fn a_size_with_a_unit_is_left_to_the_host() {
+        let mapping = |size: Value| json!({ "topic": "/default/a", "subscription": "s", "batch_bytes": size });
+        let bytes = |size| read::<IgnoredAny>(mapping(size)).map(|mapping| mapping.consumer.batch_bytes);
+        assert_eq!((bytes(json!(4096)), bytes(json!("4MiB"))), (Ok(Some(4096)), Ok(None)));
+        assert_eq!(bytes(json!(true)), Err("`batch_bytes`: a number of bytes".to_owned()));
     }
 
     #[test]

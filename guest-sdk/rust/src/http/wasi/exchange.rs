@@ -16,6 +16,7 @@ const CHUNK: u64 = 64 * 1024;
 
 /// A request that is on its way.
 pub(super) struct Started {
+    url: String,
     response: FutureIncomingResponse,
     deadline: Deadline,
 }
@@ -29,7 +30,7 @@ pub(super) fn start(request: Request) -> Result<Started, Error> {
     let response = outgoing_handler::handle(outgoing, None).map_err(|code| error(&code, &url))?;
     // A peer may answer early and close: then writing fails, and what it answered counts.
     match write(sink, content, &deadline) {
-        Ok(()) | Err(Error::Protocol(_)) => Ok(Started { response, deadline }),
+        Ok(()) | Err(Error::Protocol(_)) => Ok(Started { url, response, deadline }),
         Err(other) => Err(other),
     }
 }
@@ -92,11 +93,11 @@ fn write(body: OutgoingBody, mut content: &[u8], deadline: &Deadline) -> Result<
 }
 
 pub(super) fn finish(started: Started) -> Result<Response, Error> {
-    let Started { response, deadline } = started;
+    let Started { url, response, deadline } = started;
     deadline.wait(&response.subscribe())?;
     let taken = || Error::Protocol("the response was taken already".to_owned());
     let answer = response.get().ok_or_else(taken)?.map_err(|()| taken())?;
-    let response = answer.map_err(|code| error(&code, "the request"))?;
+    let response = answer.map_err(|code| error(&code, &url))?;
     let headers = response.headers().entries().into_iter();
     let headers =
         headers.map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()));
