@@ -17,7 +17,7 @@ mod target;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -28,8 +28,8 @@ pub const TARGET: &str = "wasm32-wasip2";
 /// The Cargo profile that guests are compiled with, from the workspace's `Cargo.toml`.
 pub const PROFILE: &str = "guest";
 
-/// Why the guests could not be built.
-#[derive(Debug, thiserror::Error)]
+/// Why the guests could not be built. `Debug` is as readable as `Display`: a build script may end with it.
+#[derive(thiserror::Error)]
 pub enum Error {
     /// Cargo sets `OUT_DIR` for build scripts only.
     #[error("`OUT_DIR` is not set, or lies in no target folder: call this from a build script that cargo runs")]
@@ -66,6 +66,15 @@ pub enum Error {
     },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run { program: _, source } | Self::DepInfo { path: _, source } => write!(f, "{self}: {source}"),
+            Self::NotABuildScript | Self::NoTarget | Self::Compile(_) | Self::NoComponent { .. } => write!(f, "{self}"),
+        }
+    }
+}
+
 /// Builds `packages` for [`TARGET`] and returns where each one's `.wasm` file is. Also tells cargo which files the
 /// calling build script depends on.
 ///
@@ -88,11 +97,12 @@ fn workspace() -> &'static Path {
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// The target folder of the build that is under way: the nearest one above `OUT_DIR` that cargo has marked as such.
+/// The target folder of the build that is under way. Cargo marks it, and the folder for `--target` in it, with a tag.
 fn target_folder() -> Result<PathBuf, Error> {
     let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NotABuildScript)?;
-    let mut above = out_dir.ancestors().skip(1);
-    above.find(|folder| folder.join("CACHEDIR.TAG").exists()).map(Path::to_owned).ok_or(Error::NotABuildScript)
+    let is_tagged = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    let tagged = out_dir.ancestors().skip_while(|folder| !is_tagged(folder)).take_while(is_tagged);
+    tagged.last().map(Path::to_owned).ok_or(Error::NotABuildScript)
 }
 
 /// Has cargo run the calling build script again when something that a component was made from changes.
