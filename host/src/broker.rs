@@ -12,4 +12,4 @@ pub use connection::{Broker, BrokerOptions, TlsOptions, Token};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub use delivery::{Answers, Content, Delivery, Receipt};
 pub use error::Error;
-pub use subscription::{Event, SubscribeOptions, Subscription, SubscriptionType};
+pub use subscription::{Event, SubscribeOptions, Subscription};

@@ -1,1 +1,3 @@
+//! The `danube-wasm` command.
+
 fn main() {}

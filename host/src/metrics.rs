@@ -3,11 +3,16 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+mod gates;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+
+use crate::capability::http::GateStats;
+use gates::Gates;
 
 /// The metrics of one host.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ pub struct Metrics {
     lanes: LaneFamilies,
     health: Family<ConnectorLabels, Gauge>,
     instances: Family<ConnectorLabels, Counter>,
-    http: Family<HttpLabels, Counter>,
+    gates: Gates,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,12 +40,6 @@ struct FailureLabels {
     connector: String,
     topic: String,
     error_type: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HttpLabels {
-    connector: String,
-    outcome: &'static str,
 }
 
 type Counters = Family<TopicLabels, Counter>;
@@ -125,14 +124,15 @@ impl Default for Metrics {
         let lanes = LaneFamilies::new(&mut register);
         let instances =
             register.counters("danube_wasm_instances_started", "Guest instances made, new ones after a trap included");
-        let http = register.counters("danube_wasm_http_requests", "HTTP requests of guests, by what became of them");
         let health = Family::default();
         registry.register(
             "danube_connector_health",
             "1: running, 0: not (yet, any more, or waiting for its target)",
             health.clone(),
         );
-        Self { registry, lanes, health, instances, http }
+        let gates = Gates::default();
+        registry.register_collector(Box::new(gates.clone()));
+        Self { registry, lanes, health, instances, gates }
     }
 }
 
@@ -155,9 +155,9 @@ impl Metrics {
         self.instances.get_or_create_owned(&ConnectorLabels { connector: connector.to_owned() })
     }
 
-    /// The counter of one outcome of guests' HTTP requests.
-    pub(crate) fn http(&self, connector: &str, outcome: &'static str) -> Counter {
-        self.http.get_or_create_owned(&HttpLabels { connector: connector.to_owned(), outcome })
+    /// Shows what passes a connector's gate from now on.
+    pub(crate) fn watch_gate(&self, connector: &str, stats: Arc<GateStats>) {
+        self.gates.watch(connector, stats);
     }
 
     pub(crate) fn lane(&self, connector: &str, topic: &str) -> LaneMetrics {
@@ -254,6 +254,3 @@ impl LaneFamilies {
         }
     }
 }
-
-/// Metrics shared by everything in a host.
-pub type SharedMetrics = Arc<Metrics>;

@@ -29,7 +29,7 @@ use collect::Collector;
 use decode::Decoder;
 use deliver::Deliverer;
 use edge::End;
-pub(crate) use edge::{LanePolicy, OnReject, ProcessError, Processor};
+pub(crate) use edge::{LanePolicy, ProcessError, Processor};
 use in_hand::InHand;
 pub(crate) use lane::{Lane, LaneState};
 use settle::Settler;

@@ -115,3 +115,36 @@ impl fmt::Display for Position {
         }
     }
 }
+
+/// How the records of a topic are divided among the consumers of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SubscriptionType {
+    /// One consumer only, in order.
+    Exclusive,
+    /// Spread over all consumers, without order.
+    Shared,
+    /// One active consumer, in order; others stand by.
+    Failover,
+    /// Spread by routing key, in order for each key.
+    KeyShared,
+}
+
+/// How payloads are handed to the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PayloadFormat {
+    /// Decoded by the record's schema.
+    Decoded,
+    /// The bytes as published.
+    Raw,
+}
+
+/// What becomes of a record that can never be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnReject {
+    /// Publish it to the dead-letter topic, then acknowledge it.
+    DeadLetter,
+    /// Log it, count it, acknowledge it.
+    Skip,
+    /// Stop the connector; the record stays unacknowledged.
+    Stop,
+}

@@ -14,6 +14,7 @@ use super::{
     Answers, Broker, Delivery, Error,
     connection::{Route, partition_number},
 };
+use crate::record::SubscriptionType;
 
 /// The broker's largest window (`max_unacked_messages`): it never has more than this unanswered, so that the channel
 /// can't be what holds the receive path up.
@@ -22,19 +23,6 @@ const LARGEST_WINDOW: usize = 10_000;
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// How records are divided among the consumers of a subscription.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubscriptionType {
-    /// One consumer only, in order.
-    Exclusive,
-    /// Spread over all consumers.
-    Shared,
-    /// One active consumer, in order; others stand by.
-    Failover,
-    /// Spread by routing key, in order for each key.
-    KeyShared,
-}
 
 /// What to consume, as whom.
 #[derive(Debug, Clone)]
@@ -188,7 +176,7 @@ impl Partition {
             topic_name: self.name.clone(),
             consumer_name: options.consumer_name.clone(),
             subscription: options.subscription.clone(),
-            subscription_type: options.subscription_type.to_proto().into(),
+            subscription_type: in_proto(options.subscription_type).into(),
             key_filters: options.key_filters.clone(),
         };
         let request = self.broker.request(subscribe, &route).await?;
@@ -247,14 +235,12 @@ impl Partition {
     }
 }
 
-impl SubscriptionType {
-    fn to_proto(self) -> danube_core::proto::consumer_request::SubscriptionType {
-        use danube_core::proto::consumer_request::SubscriptionType as Proto;
-        match self {
-            Self::Exclusive => Proto::Exclusive,
-            Self::Shared => Proto::Shared,
-            Self::Failover => Proto::Failover,
-            Self::KeyShared => Proto::KeyShared,
-        }
+fn in_proto(subscription_type: SubscriptionType) -> danube_core::proto::consumer_request::SubscriptionType {
+    use danube_core::proto::consumer_request::SubscriptionType as Proto;
+    match subscription_type {
+        SubscriptionType::Exclusive => Proto::Exclusive,
+        SubscriptionType::Shared => Proto::Shared,
+        SubscriptionType::Failover => Proto::Failover,
+        SubscriptionType::KeyShared => Proto::KeyShared,
     }
 }

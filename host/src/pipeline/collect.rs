@@ -83,19 +83,19 @@ impl Collector {
                             () = stop.cancelled() => break,
                             added = self.add(delivery, &mut growing, &mut gaps) => if added.is_err() { return },
                         }
-                        window.received(self.in_hand.len(), growing.last);
-                        growing.due |= growing.is_full(&self.policy) || window.fill(self.in_hand.len()) == Fill::Full;
+                        window.received(self.in_hand.unanswered(), growing.last);
+                        growing.due |= growing.is_full(&self.policy) || window.fill(self.in_hand.unanswered()) == Fill::Full;
                     }
                     Some(Event::Lost { .. }) => { self.metrics.stream_losses.inc(); }
                     Some(Event::Recovered { .. }) => {}
                     None => break,
                 },
                 () = sleep_until(growing.deadline(&self.policy)), if growing.waits() => {
-                    window.timer_flushed(self.in_hand.len());
+                    window.timer_flushed(self.in_hand.unanswered());
                     growing.due = true;
                 }
                 () = sleep_until(growing.last + GRACE),
-                    if growing.waits() && window.fill(self.in_hand.len()) != Fill::Open =>
+                    if growing.waits() && window.fill(self.in_hand.unanswered()) != Fill::Open =>
                 {
                     window.nothing_came();
                     growing.due = true;

@@ -125,7 +125,7 @@ impl<P: Processor> Deliverer<'_, P> {
     }
 
     /// Settles what is settled and leaves in the chunk what wants another try.
-    async fn sort(&self, chunk: &mut Chunk, verdicts: Vec<Verdict>) -> Next {
+    async fn sort(&mut self, chunk: &mut Chunk, verdicts: Vec<Verdict>) -> Next {
         debug_assert_eq!(verdicts.len(), chunk.batch.records.len(), "a verdict for each record");
         let attempts = chunk.batch.attempt;
         let records = std::mem::take(&mut chunk.batch.records).into_iter().zip(std::mem::take(&mut chunk.owed));
@@ -157,7 +157,7 @@ impl<P: Processor> Deliverer<'_, P> {
         }
     }
 
-    async fn broken(&self, chunk: &mut Chunk, reason: String) -> Next {
+    async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Next {
         self.metrics.failed.trap.inc_by(chunk.batch.records.len() as u64);
         chunk.breaks += 1;
         tracing::error!(
@@ -170,7 +170,7 @@ impl<P: Processor> Deliverer<'_, P> {
         }
     }
 
-    async fn reject_all(&self, chunk: &mut Chunk, stage: Stage, reason: &str) -> Next {
+    async fn reject_all(&mut self, chunk: &mut Chunk, stage: Stage, reason: &str) -> Next {
         let attempts = chunk.batch.attempt;
         let records = std::mem::take(&mut chunk.batch.records);
         for (record, owed) in records.into_iter().zip(std::mem::take(&mut chunk.owed)) {

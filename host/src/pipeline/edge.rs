@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     broker::{Content, Receipt},
-    record::{Batch, Position, Record, Verdict},
+    record::{Batch, OnReject, Position, Record, Verdict},
 };
 
 /// What works on batches: the guest, or a fake in tests.
@@ -41,17 +41,6 @@ pub(crate) enum ProcessError {
     /// The guest broke (trap, deadline, out of memory, breach of contract); the next call gets a new instance.
     #[error("{reason}")]
     Broken { reason: String },
-}
-
-/// What to do with a record that can't be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnReject {
-    /// Publish it to the dead-letter topic, then acknowledge it.
-    DeadLetter,
-    /// Log it, count it, acknowledge it.
-    Skip,
-    /// Stop the connector; the record stays unacknowledged.
-    Stop,
 }
 
 /// What a record did not survive.

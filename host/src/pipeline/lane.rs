@@ -81,7 +81,7 @@ impl<P: Processor> Lane<P> {
     }
 
     /// Subscribes, for as long as it takes. `None`: told to drain first.
-    async fn subscribe(&self, drain: &CancellationToken) -> Result<Option<Subscription>, String> {
+    async fn subscribe(&mut self, drain: &CancellationToken) -> Result<Option<Subscription>, String> {
         self.state.send_replace(LaneState::Subscribing { cause: None });
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {

@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 
 use super::{
     backoff::Backoff,
-    edge::{End, LanePolicy, OnReject, Rejected, Settlement, Stage},
+    edge::{End, LanePolicy, Rejected, Settlement, Stage},
     in_hand::InHand,
 };
 use crate::{
     broker::{DeadLetter, DeadLetters, Receipt},
     metrics::LaneMetrics,
+    record::OnReject,
 };
 
 /// Acknowledgements under way at once, per lane.
@@ -55,6 +56,7 @@ impl Settler {
 
     fn ack(&self, receipt: Receipt) -> BoxFuture<'static, ()> {
         let (metrics, in_hand) = (self.metrics.clone(), self.in_hand.clone());
+        in_hand.answering();
         async move {
             match acknowledge(&receipt).await {
                 Ok(()) => metrics.acknowledged.inc(),

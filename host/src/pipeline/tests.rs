@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Intake, Processor, Session,
-    edge::{End, LanePolicy, OnReject, ProcessError},
+    edge::{End, LanePolicy, ProcessError},
 };
 use crate::{
     broker::{Answers, Broker, BrokerOptions, Event},
     metrics::Metrics,
-    record::{Batch, Verdict},
+    record::{Batch, OnReject, Verdict},
     schema::SchemaCache,
 };
 

@@ -1,0 +1,160 @@
+//! A batch: records of one topic, and the walk through them one by one.
+
+use std::{ops::Index, rc::Rc, slice};
+
+use crate::{Error, Outcomes, Record, Result, SchemaInfo, bindings::danube::sink::records, record::Origin};
+
+/// Records of one topic, in the order in which the broker gave them. Never empty.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    origin: Rc<Origin>,
+    attempt: u32,
+    ordered: bool,
+    records: Vec<Record>,
+}
+
+impl Batch {
+    pub(crate) fn new(raw: records::Batch, ordered: bool) -> Self {
+        let records::Batch { topic, attempt, schemas, records } = raw;
+        let origin = Rc::new(Origin { topic, schemas: schemas.into_iter().map(SchemaInfo::from).collect() });
+        let records = records.into_iter().map(|raw| Record::new(raw, Rc::clone(&origin))).collect();
+        Self { origin, attempt, ordered, records }
+    }
+
+    /// The topic of all its records, without a partition: `/namespace/topic`.
+    pub fn topic(&self) -> &str {
+        &self.origin.topic
+    }
+
+    /// Which try this is for its records: 1 the first time, then 2, 3 and so on. A broker may have delivered them
+    /// before, to this host or another.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether the records must be written in their order, because the subscription (Exclusive or Failover) promises
+    /// it. After a record that has to be tried again, none behind it may be written in the same call.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// The records.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no record; the host sends no such batch.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The records, in order.
+    pub fn iter(&self) -> slice::Iter<'_, Record> {
+        self.records.iter()
+    }
+
+    /// Gives the records to `write` one by one and collects what it says of each. In an
+    /// [ordered](Self::is_ordered) batch the first `Retryable` ends the walk, and the records behind it are to be
+    /// retried as well.
+    ///
+    /// # Errors
+    ///
+    /// The first `Fatal` of `write`; the records behind it are not tried.
+    pub fn process_each(&self, mut write: impl FnMut(&Record) -> Result<()>) -> Result<Outcomes> {
+        let mut outcomes = Outcomes::written();
+        for (index, record) in self.iter().enumerate() {
+            match write(record) {
+                Err(Error::Retryable { reason, after }) if self.ordered => {
+                    let held_back = format!("held back behind {}: {reason}", record.id());
+                    outcomes.set(index, Err(Error::Retryable { reason, after }))?;
+                    outcomes.retry(index + 1..self.len(), &held_back, after);
+                    break;
+                }
+                outcome => outcomes.set(index, outcome)?,
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Index<usize> for Batch {
+    type Output = Record;
+
+    fn index(&self, index: usize) -> &Record {
+        &self.records[index]
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = &'a Record;
+    type IntoIter = slice::Iter<'a, Record>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<records::SchemaInfo> for SchemaInfo {
+    fn from(schema: records::SchemaInfo) -> Self {
+        let records::SchemaInfo { id, subject, version, schema_type } = schema;
+        Self { id, subject, version, schema_type }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{RecordBuilder, batch, ordered_batch};
+
+    const TOPIC: &str = "/default/orders";
+
+    fn three() -> [RecordBuilder; 3] {
+        ["0", "1", "2"].map(RecordBuilder::json)
+    }
+
+    fn fail_on(offset: u64, error: Error) -> impl FnMut(&Record) -> Result<()> {
+        move |record| if record.offset() == offset { Err(error.clone()) } else { Ok(()) }
+    }
+
+    fn reasons(outcomes: &Outcomes) -> Vec<(usize, &str)> {
+        outcomes.failures().map(|(index, failure)| (index, failure.reason())).collect()
+    }
+
+    #[test]
+    fn each_record_has_its_own_outcome() {
+        let outcomes = batch(TOPIC, three()).process_each(fail_on(1, Error::retryable("busy"))).expect("not fatal");
+        assert_eq!(reasons(&outcomes), [(1, "busy")]);
+    }
+
+    #[test]
+    fn order_is_kept_behind_a_retry() {
+        let mut seen = Vec::new();
+        let outcomes = ordered_batch(TOPIC, three())
+            .process_each(|record| {
+                seen.push(record.offset());
+                if record.offset() == 1 { Err(Error::retryable("busy")) } else { Ok(()) }
+            })
+            .expect("not fatal");
+        assert_eq!(seen, [0, 1]);
+        assert_eq!(reasons(&outcomes), [(1, "busy"), (2, "held back behind /default/orders@1: busy")]);
+        assert!(outcomes.failures().all(|(_, failure)| failure.is_retry()));
+    }
+
+    #[test]
+    fn a_rejected_record_holds_up_nothing() {
+        let outcomes =
+            ordered_batch(TOPIC, three()).process_each(fail_on(0, Error::rejected("bad"))).expect("not fatal");
+        assert_eq!(reasons(&outcomes), [(0, "bad")]);
+    }
+
+    #[test]
+    fn a_fatal_error_ends_the_walk() {
+        let failed = batch(TOPIC, three()).process_each(fail_on(1, Error::fatal("no such table")));
+        assert_eq!(failed, Err(Error::fatal("no such table")));
+    }
+}

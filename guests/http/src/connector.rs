@@ -1,0 +1,194 @@
+//! Sends records and tells what became of them.
+
+use std::{
+    iter, slice,
+    time::{Duration, Instant},
+};
+
+use danube_sink::{
+    Batch, Context, Error, Outcomes, Record, Result, Sink,
+    http::{self, Body, Request, Response},
+};
+
+use crate::{
+    config::{Config, Format, Settings, Target},
+    key,
+    record::Content,
+};
+
+/// The endpoint takes less in one request.
+const PAYLOAD_TOO_LARGE: u16 = 413;
+
+/// Posts records to HTTP endpoints.
+pub(crate) struct HttpSink {
+    config: Config,
+}
+
+impl Sink for HttpSink {
+    type Config = Settings;
+
+    fn initialize(settings: Settings, _: &Context) -> Result<Self> {
+        Ok(Self { config: Config::resolve(&settings)? })
+    }
+
+    fn process_batch(&mut self, batch: &Batch) -> Result<Outcomes> {
+        let target = self.config.target(batch.topic())?;
+        match target.format {
+            Format::JsonArray => send_together(target, batch, Content::json_array),
+            Format::Ndjson => send_together(target, batch, Content::ndjson),
+            Format::Single => send_one_by_one(target, batch),
+        }
+    }
+
+    fn health_check(&mut self) -> Result<()> {
+        let Some(request) = &self.config.health else { return Ok(()) };
+        // Whatever the status, the host shall ask again.
+        request.clone().send()?.check_status().map_err(|error| Error::retryable(error.reason()).context("health_url"))
+    }
+}
+
+/// The batch in one request or, if the endpoint finds it too large, in as many as it takes.
+fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) -> Content) -> Result<Outcomes> {
+    let mut outcomes = Outcomes::written();
+    let Some(first) = batch.records().first() else { return Ok(outcomes) };
+    let (started, url) = (Instant::now(), target.url.fill(first)?);
+    let mut unsent: Vec<_> = iter::once(0..batch.len()).collect();
+    while let Some(range) = unsent.pop() {
+        let records = &batch.records()[range.clone()];
+        let answer = request(target, &url, records, content(records, target.envelope))?.send();
+        if range.len() > 1 && answer.as_ref().is_ok_and(|response| response.status() == PAYLOAD_TOO_LARGE) {
+            let middle = range.start + range.len() / 2;
+            unsent.extend([middle..range.end, range.start..middle]);
+            continue;
+        }
+        match verdict(answer) {
+            Err(error) if range.len() == batch.len() => return Err(error),
+            // What comes behind it would fare no better, and may have to keep its place.
+            Err(Error::Retryable { reason, after }) => {
+                outcomes.retry(range.start..batch.len(), &reason, after);
+                return Ok(outcomes);
+            }
+            verdict => range.clone().try_for_each(|index| outcomes.set(index, verdict.clone()))?,
+        }
+        if let Some(setback) = Setback::of_time(target, started) {
+            setback.hold_back(range.end..batch.len(), &mut outcomes);
+            return Ok(outcomes);
+        }
+    }
+    Ok(outcomes)
+}
+
+/// A request per record, several at once unless the order counts.
+fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
+    let (started, mut outcomes) = (Instant::now(), Outcomes::written());
+    let at_once = if batch.is_ordered() { 1 } else { target.concurrency };
+    let mut waiting = batch.iter().enumerate();
+    loop {
+        let (sent, requests) = next_round(target, &mut waiting, at_once, &mut outcomes)?;
+        if sent.is_empty() {
+            return Ok(outcomes);
+        }
+        let verdicts: Vec<_> = http::send_all(requests).into_iter().map(verdict).collect();
+        let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(target, started));
+        sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| outcomes.set(index, verdict))?;
+        if let Some(setback) = setback {
+            setback.hold_back(waiting.map(|(index, _)| index), &mut outcomes);
+            let all_to_retry = outcomes.failures().filter(|(_, failure)| failure.is_retry()).count() == batch.len();
+            return if all_to_retry { Err(setback.into()) } else { Ok(outcomes) };
+        }
+    }
+}
+
+/// The next requests and the positions of their records. A record that makes no request has its outcome at once.
+fn next_round<'a>(
+    target: &Target,
+    waiting: &mut impl Iterator<Item = (usize, &'a Record)>,
+    at_once: usize,
+    outcomes: &mut Outcomes,
+) -> Result<(Vec<usize>, Vec<Request>)> {
+    let (mut sent, mut requests) = (Vec::new(), Vec::new());
+    while requests.len() < at_once
+        && let Some((index, record)) = waiting.next()
+    {
+        match request_for(target, record) {
+            Ok(request) => {
+                sent.push(index);
+                requests.push(request);
+            }
+            Err(error) => outcomes.set(index, Err(error))?,
+        }
+    }
+    Ok((sent, requests))
+}
+
+/// Why the records that are left are not sent in this call.
+struct Setback {
+    reason: String,
+    after: Option<Duration>,
+}
+
+impl Setback {
+    /// A round after which sending more would be pointless, because nothing got through, or rude, because the endpoint
+    /// asked for a pause.
+    fn of_round(verdicts: &[Result<()>]) -> Option<Self> {
+        let retries = verdicts.iter().filter_map(|verdict| match verdict {
+            Err(Error::Retryable { reason, after }) => Some((reason, *after)),
+            Ok(()) | Err(Error::Rejected { .. } | Error::Fatal { .. }) => None,
+        });
+        let retries: Vec<_> = retries.collect();
+        let (reason, _) = retries.first()?;
+        let after = retries.iter().filter_map(|(_, after)| *after).max();
+        let ends_here = retries.len() == verdicts.len() || after.is_some();
+        ends_here.then(|| Self { reason: (*reason).clone(), after })
+    }
+
+    /// A call that takes too long is cut off by the host, and good records would pass for bad ones. So the last requests
+    /// of a call start before half of a request's timeout is over, and it ends within one and a half.
+    fn of_time(target: &Target, started: Instant) -> Option<Self> {
+        let reason = "the endpoint is slow, and a call has only so much time".to_owned();
+        (started.elapsed() >= target.timeout / 2).then_some(Self { reason, after: Some(Duration::ZERO) })
+    }
+
+    fn hold_back(&self, indices: impl IntoIterator<Item = usize>, outcomes: &mut Outcomes) {
+        outcomes.retry(indices, &format!("not sent: {}", self.reason), self.after);
+    }
+}
+
+impl From<Setback> for Error {
+    fn from(Setback { reason, after }: Setback) -> Self {
+        Self::Retryable { reason, after }
+    }
+}
+
+/// What became of the records of a request.
+fn verdict(answer: Result<Response, http::Error>) -> Result<()> {
+    answer?.check_status()
+}
+
+fn request_for(target: &Target, record: &Record) -> Result<Request> {
+    let url = target.url.fill(record)?;
+    request(target, &url, slice::from_ref(record), Content::single(record, target.envelope))
+}
+
+fn request(target: &Target, url: &str, records: &[Record], content: Content) -> Result<Request> {
+    let mut request = Request::new(&target.method, url).timeout(target.timeout);
+    for (name, value) in &target.headers {
+        request = request.header(name, value);
+    }
+    if !target.headers.contains_key("content-type") {
+        request = request.header("content-type", content.content_type);
+    }
+    if target.idempotency_key {
+        request = request.header("idempotency-key", key::of(records));
+    }
+    if target.gzip {
+        return Ok(request.header("content-encoding", "gzip").bytes(content.gzip()?));
+    }
+    Ok(match content.body {
+        Body::Text(text) => request.text(text),
+        Body::Binary(bytes) => request.bytes(bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests;

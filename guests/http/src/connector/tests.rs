@@ -1,0 +1,257 @@
+use std::{cell::RefCell, rc::Rc};
+
+use danube_sink::{
+    Failure,
+    testing::{Host, RecordBuilder, answer_http},
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+const TOPIC: &str = "/default/orders";
+
+/// A sink with `settings` for one topic and an endpoint that keeps the requests.
+struct Rig {
+    host: Host<HttpSink>,
+    requests: Rc<RefCell<Vec<Request>>>,
+}
+
+impl Rig {
+    fn start(
+        settings: Value,
+        subscription_type: &str,
+        mut endpoint: impl FnMut(&Request) -> Result<Response, http::Error> + 'static,
+    ) -> Self {
+        let mut settings = settings;
+        settings["topic_mappings"] =
+            json!([{ "topic": TOPIC, "subscription": "s", "subscription_type": subscription_type }]);
+        let requests = Rc::new(RefCell::new(Vec::new()));
+        let kept = Rc::clone(&requests);
+        answer_http(move |request| {
+            kept.borrow_mut().push(request.clone());
+            endpoint(request)
+        });
+        Self { host: Host::start(&settings).expect("the settings are valid"), requests }
+    }
+
+    fn deliver(&mut self, documents: &[&str]) -> Result<Outcomes> {
+        self.host.deliver(TOPIC, documents.iter().map(|document| RecordBuilder::json(*document).routing_key(*document)))
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        let text = |request: &Request| {
+            String::from_utf8_lossy(request.body().expect("the request has a body").bytes()).into_owned()
+        };
+        self.requests.borrow().iter().map(text).collect()
+    }
+}
+
+fn array(status: u16) -> Rig {
+    Rig::start(json!({ "url": "http://h/" }), "Shared", move |_| Ok(Response::new(status)))
+}
+
+fn single(subscription_type: &str, endpoint: impl FnMut(&Request) -> Result<Response, http::Error> + 'static) -> Rig {
+    let settings = json!({ "url": "http://h/{key}", "format": "single", "concurrency": 2 });
+    Rig::start(settings, subscription_type, endpoint)
+}
+
+/// Answers as the last segment of the path says, with a pause where it is `503p`.
+fn as_asked(request: &Request) -> Result<Response, http::Error> {
+    match request.url().rsplit('/').next() {
+        Some("refused") => Err(http::Error::Connect("refused".to_owned())),
+        Some("429") => Ok(Response::new(429).with_header("retry-after", "3")),
+        Some(status) => Ok(Response::new(status.parse().expect("the path ends in a status"))),
+        None => Err(http::Error::InvalidRequest("no path".to_owned())),
+    }
+}
+
+fn summary(outcomes: &Outcomes) -> Vec<(usize, bool, &str)> {
+    outcomes.failures().map(|(index, failure)| (index, failure.is_retry(), failure.reason())).collect()
+}
+
+#[test]
+fn a_batch_is_one_request_that_names_its_records() {
+    let mut rig = array(204);
+    assert!(rig.deliver(&["1", "2", "3"]).expect("the endpoint takes it").all_written());
+    assert_eq!(rig.bodies(), ["[1,2,3]"]);
+    let request = rig.requests.borrow()[0].clone();
+    assert_eq!((request.method(), request.url()), ("POST", "http://h/"));
+    let expected = [("content-type", "application/json"), ("idempotency-key", "/default/orders@0-2")];
+    assert_eq!(request.headers().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_status_decides_over_the_whole_batch() {
+    for status in [408, 425, 429, 500, 503] {
+        let error = array(status).deliver(&["1", "2"]).expect_err("it is not written");
+        assert_eq!(error, Error::retryable(format!("status {status}")));
+    }
+    for status in [400, 401, 403, 404, 422] {
+        let error = array(status).deliver(&["1", "2"]).expect_err("it is not written");
+        assert_eq!(error, Error::rejected(format!("status {status}")));
+    }
+    assert!(array(301).deliver(&["1"]).is_err_and(|error| error.is_fatal()));
+}
+
+#[test]
+fn no_answer_is_retried_and_no_permission_is_fatal() {
+    let deliver = |error: http::Error| {
+        Rig::start(json!({ "url": "http://h/" }), "Shared", move |_| Err(error.clone())).deliver(&["1"])
+    };
+    assert!(deliver(http::Error::Connect(String::new())).is_err_and(|error| error.is_retryable()));
+    assert!(deliver(http::Error::Timeout(String::new())).is_err_and(|error| error.is_retryable()));
+    assert!(deliver(http::Error::Denied(String::new())).is_err_and(|error| error.is_fatal()));
+}
+
+#[test]
+fn a_pause_is_passed_on() {
+    let mut rig =
+        Rig::start(json!({ "url": "http://h/" }), "Shared", |_| Ok(Response::new(503).with_header("retry-after", "5")));
+    let expected = Error::retryable("status 503").after(Duration::from_secs(5));
+    assert_eq!(rig.deliver(&["1"]), Err(expected));
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_split() {
+    let too_large = |request: &Request| request.body().is_some_and(|body| body.bytes().len() > 6);
+    let mut rig = Rig::start(json!({ "url": "http://h/" }), "Shared", move |request| {
+        Ok(Response::new(if too_large(request) { 413 } else { 200 }))
+    });
+    let outcomes = rig.deliver(&["1", "2", "12345", "4"]).expect("most of it is written");
+    assert_eq!(rig.bodies(), ["[1,2,12345,4]", "[1,2]", "[12345,4]", "[12345]", "[4]"]);
+    assert_eq!(summary(&outcomes), [(2, false, "status 413")]);
+    let keys: Vec<_> =
+        rig.requests.borrow().iter().filter_map(|r| r.header_value("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!(keys[1..], ["/default/orders@0-1", "/default/orders@2-3", "/default/orders@2", "/default/orders@3"]);
+}
+
+#[test]
+fn a_split_batch_stops_at_the_first_retry() {
+    let mut answers = [413, 200, 503].into_iter();
+    let mut rig = Rig::start(json!({ "url": "http://h/" }), "Exclusive", move |_| {
+        Ok(Response::new(answers.next().expect("no more is asked")))
+    });
+    let outcomes = rig.deliver(&["1", "2", "3", "4"]).expect("half of it is written");
+    assert_eq!(summary(&outcomes), [(2, true, "status 503"), (3, true, "status 503")]);
+}
+
+#[test]
+fn single_records_have_outcomes_of_their_own() {
+    let mut rig = single("Shared", as_asked);
+    let outcomes = rig.deliver(&["200", "503", "422", "200", "201"]).expect("some are written");
+    assert_eq!(summary(&outcomes), [(1, true, "status 503"), (2, false, "status 422")]);
+    let requests = rig.requests.borrow();
+    assert_eq!(
+        (requests[1].url(), requests[1].header_value("idempotency-key")),
+        ("http://h/503", Some("/default/orders@1"))
+    );
+}
+
+#[test]
+fn nothing_more_is_sent_when_nothing_gets_through() {
+    let mut rig = single("Shared", as_asked);
+    let outcomes = rig.deliver(&["200", "200", "503", "503", "200"]).expect("some are written");
+    let expected = [(2, true, "status 503"), (3, true, "status 503"), (4, true, "not sent: status 503")];
+    assert_eq!(summary(&outcomes), expected);
+    assert_eq!(rig.requests.borrow().len(), 4);
+}
+
+#[test]
+fn nothing_more_is_sent_when_the_endpoint_asks_for_a_pause() {
+    let mut rig = single("Shared", as_asked);
+    let outcomes = rig.deliver(&["200", "429", "200"]).expect("some are written");
+    let pause = Some(Duration::from_secs(3));
+    assert_eq!(outcomes.failure(1), Some(&Failure::Retry { reason: "status 429".into(), after: pause }));
+    assert_eq!(outcomes.failure(2), Some(&Failure::Retry { reason: "not sent: status 429".into(), after: pause }));
+}
+
+#[test]
+fn an_endpoint_that_is_down_fails_the_batch() {
+    let mut rig = single("Shared", |_| Err(http::Error::Connect("refused".to_owned())));
+    assert_eq!(rig.deliver(&["1", "2", "3"]), Err(Error::retryable("cannot connect: refused")));
+    assert_eq!(rig.requests.borrow().len(), 2);
+}
+
+/// Answers after as long as a call of a sink with `timeout_ms = 2` may start requests.
+fn slowly(status: u16) -> impl FnMut(&Request) -> Result<Response, http::Error> {
+    move |_| {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+        Ok(Response::new(status))
+    }
+}
+
+#[test]
+fn a_call_ends_before_the_host_cuts_it_off() {
+    let settings = json!({ "url": "http://h/", "format": "single", "concurrency": 2, "timeout_ms": 2 });
+    let mut rig = Rig::start(settings, "Shared", slowly(200));
+    let outcomes = rig.deliver(&["1", "2", "3"]).expect("some are written");
+    let reason = "not sent: the endpoint is slow, and a call has only so much time".to_owned();
+    let expected = Failure::Retry { reason, after: Some(Duration::ZERO) };
+    assert_eq!(outcomes.failures().collect::<Vec<_>>(), [(2, &expected)]);
+
+    let mut first = true;
+    let mut slow = slowly(200);
+    let mut rig = Rig::start(json!({ "url": "http://h/", "timeout_ms": 2 }), "Shared", move |request| {
+        if std::mem::take(&mut first) { Ok(Response::new(413)) } else { slow(request) }
+    });
+    let outcomes = rig.deliver(&["1", "2", "3"]).expect("some are written");
+    assert_eq!(outcomes.failures().collect::<Vec<_>>(), [(1, &expected), (2, &expected)]);
+}
+
+#[test]
+fn the_order_is_kept_where_it_counts() {
+    let mut rig = single("Failover", as_asked);
+    let outcomes = rig.deliver(&["200", "422", "503", "200"]).expect("some are written");
+    let expected = [(1, false, "status 422"), (2, true, "status 503"), (3, true, "not sent: status 503")];
+    assert_eq!(summary(&outcomes), expected);
+}
+
+#[test]
+fn a_record_that_makes_no_url_is_rejected_alone() {
+    let mut rig = single("Shared", |_| Ok(Response::new(200)));
+    let records = [
+        RecordBuilder::json("1").routing_key("a"),
+        RecordBuilder::json("2"),
+        RecordBuilder::json("3").routing_key("c"),
+    ];
+    let outcomes = rig.host.deliver(TOPIC, records).expect("the others are written");
+    assert_eq!(summary(&outcomes), [(1, false, "it has no routing key, which `url` needs")]);
+    assert_eq!(rig.bodies(), ["1", "3"]);
+}
+
+#[test]
+fn settings_shape_the_request() {
+    let settings = json!({
+        "url": "http://h/{topic_name}", "method": "put", "format": "ndjson", "gzip": true, "idempotency_key": false,
+        "headers": { "X-Source": "danube", "Content-Type": "application/jsonl" }, "bearer_token": "t",
+    });
+    let mut rig = Rig::start(settings, "Shared", |_| Ok(Response::new(200)));
+    rig.deliver(&["1"]).expect("the endpoint takes it");
+    let request = rig.requests.borrow()[0].clone();
+    assert_eq!((request.method(), request.url()), ("PUT", "http://h/orders"));
+    let expected = [
+        ("authorization", "Bearer t"),
+        ("content-type", "application/jsonl"),
+        ("x-source", "danube"),
+        ("content-encoding", "gzip"),
+    ];
+    assert_eq!(request.headers().collect::<Vec<_>>(), expected);
+    assert!(matches!(request.body(), Some(Body::Binary(bytes)) if bytes.starts_with(&[0x1f, 0x8b])));
+}
+
+#[test]
+fn health_is_what_the_endpoint_says() {
+    let settings = || json!({ "url": "http://h/", "health_url": "http://h/up", "basic_auth": { "username": "u", "password": "p" } });
+    let mut rig = Rig::start(settings(), "Shared", |_| Ok(Response::new(204)));
+    assert_eq!(rig.host.sink().health_check(), Ok(()));
+    let request = rig.requests.borrow()[0].clone();
+    assert_eq!((request.method(), request.url()), ("GET", "http://h/up"));
+    assert_eq!(request.header_value("authorization"), Some("Basic dTpw"));
+    let mut rig = Rig::start(settings(), "Shared", |_| Ok(Response::new(404)));
+    assert_eq!(rig.host.sink().health_check(), Err(Error::retryable("health_url: status 404")));
+    let mut rig = array(500);
+    assert_eq!(rig.host.sink().health_check(), Ok(()));
+}

@@ -1,0 +1,225 @@
+//! The one way out for HTTP. A [`Gate`] holds a connector's grants and its pooled client; each instance of the guest has
+//! a [`Session`] on it, through which both the contract's `http` import and `wasi:http` send. The decision comes first,
+//! on the normalised URL; redirects are never followed; no proxy is taken from the environment.
+
+use std::{
+    collections::HashSet,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ::http::Method;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::pki_types::CertificateDer;
+use url::Url;
+
+use super::destination::{Grant, Target};
+
+mod body;
+mod decision;
+mod dial;
+mod error;
+mod message;
+mod session;
+mod stats;
+mod wasi;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    error::Error,
+    message::{Request, Response},
+    session::Session,
+    stats::GateStats,
+    wasi::WasiHooks,
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
+
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(60);
+/// How often a connection is probed, so that one whose network is gone is not kept for the next request.
+const PROBE: Duration = Duration::from_secs(20);
+/// How many different refusals are logged; a guest that makes up hosts must not fill the log, nor the memory.
+const LOGGED_DENIALS: usize = 256;
+
+/// How much of a refused path is shown, in bytes.
+const PATH_SHOWN: usize = 200;
+
+/// What a connector's gate is made of.
+#[derive(Debug, Clone)]
+pub struct GateOptions {
+    /// The connector's name, for messages.
+    pub connector: Arc<str>,
+    /// The connector's file, as messages name it.
+    pub file: String,
+    /// Where the guest may send requests. Empty: nowhere.
+    pub grants: Vec<Grant>,
+    /// How long resolving a name, connecting and the TLS handshake may take together.
+    pub connect_timeout: Duration,
+    /// How long a whole exchange may take; a guest can ask for less.
+    pub request_timeout: Duration,
+    /// The largest request body, in bytes.
+    pub request_body: u64,
+    /// The largest response body, in bytes.
+    pub response_body: u64,
+    /// How many requests an instance may have under way at once. At least 1.
+    pub concurrency: usize,
+    /// The most header lines in a request or response.
+    pub headers: usize,
+    /// The most bytes of header names and values together.
+    pub header_bytes: usize,
+    /// Certificate authorities to trust besides the public ones.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl GateOptions {
+    /// The default limits around these grants.
+    pub fn new(connector: impl Into<Arc<str>>, file: impl Into<String>, grants: Vec<Grant>) -> Self {
+        Self {
+            connector: connector.into(),
+            file: file.into(),
+            grants,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            request_body: 16 << 20,
+            response_body: 8 << 20,
+            concurrency: 16,
+            headers: 100,
+            header_bytes: 64 << 10,
+            extra_roots: Vec::new(),
+        }
+    }
+}
+
+/// Limits of one exchange; see [`GateOptions`].
+#[derive(Debug)]
+struct Limits {
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    request_body: u64,
+    response_body: u64,
+    concurrency: usize,
+    headers: usize,
+    header_bytes: usize,
+}
+
+/// A connector's way out: its grants, its connections, its counters.
+#[derive(Debug)]
+pub struct Gate {
+    connector: Arc<str>,
+    file: String,
+    grants: Arc<[Grant]>,
+    limits: Limits,
+    client: Client<dial::Dialer, Outgoing>,
+    stats: Arc<GateStats>,
+    logged: Mutex<HashSet<String>>,
+}
+
+impl Gate {
+    /// Makes a gate. Nothing is connected before the first request.
+    ///
+    /// # Errors
+    /// One of the extra certificate authorities is not a certificate.
+    pub fn new(options: GateOptions) -> io::Result<Self> {
+        let GateOptions {
+            connector,
+            file,
+            grants,
+            connect_timeout,
+            request_timeout,
+            request_body,
+            response_body,
+            concurrency,
+            headers,
+            header_bytes,
+            extra_roots,
+        } = options;
+        let concurrency = concurrency.max(1);
+        let grants: Arc<[Grant]> = grants.into();
+        let stats = Arc::<GateStats>::default();
+        let dialer = dial::Dialer::new(grants.clone(), connect_timeout, &extra_roots, stats.clone())?;
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(concurrency)
+            .http1_max_headers(headers)
+            // The least that hyper takes.
+            .http1_max_buf_size(header_bytes.max(8192))
+            .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(PROBE)
+            .build(dialer);
+        let limits = Limits {
+            connect_timeout,
+            request_timeout,
+            request_body,
+            response_body,
+            concurrency,
+            headers,
+            header_bytes,
+        };
+        Ok(Self { connector, file, grants, limits, client, stats, logged: Mutex::default() })
+    }
+
+    /// The counters, which go on counting.
+    pub fn stats(&self) -> &Arc<GateStats> {
+        &self.stats
+    }
+
+    /// An instance's own share: its requests under way are counted apart from those of other instances, and the
+    /// responses to one call may hold `memory` bytes together, since the guest could not take more.
+    pub fn session(self: &Arc<Self>, memory: u64) -> Session {
+        Session::new(self.clone(), memory)
+    }
+
+    /// Whether the grants allow a request. The URL must have been parsed from what is sent.
+    fn check(&self, method: &Method, url: &Url) -> Result<Target, Error> {
+        let target = decision::target(method, url)?;
+        match decision::decide(&self.grants, method, &target) {
+            Ok(()) => Ok(target),
+            Err(refusal) => {
+                let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
+                let about = format!("{method} {}", target.origin());
+                Err(self.deny(about, &subject, &refusal))
+            }
+        }
+    }
+
+    /// Counts a refusal, logs it the first time, and says what to write to allow it.
+    fn deny(&self, about: String, subject: &str, refusal: &decision::Refusal) -> Error {
+        let Self { connector, file, .. } = self;
+        let decision::Refusal { why, suggestion } = refusal;
+        let text = format!(
+            "{subject} is not granted to connector `{connector}`{why}\n\
+             help: add to [capabilities] of {file}: http = [{suggestion}]"
+        );
+        if self.first_time(about) {
+            tracing::warn!(%connector, "{text}");
+        }
+        Error::Denied(text)
+    }
+
+    fn first_time(&self, about: String) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.len() < LOGGED_DENIALS && logged.insert(about)
+    }
+}
+
+/// Long enough to know it by.
+fn shortened(path: &str) -> String {
+    // A normalised path is ASCII.
+    match path.get(..PATH_SHOWN) {
+        Some(start) if path.len() > PATH_SHOWN => format!("{start}..."),
+        Some(_) | None => path.to_owned(),
+    }
+}

@@ -1,0 +1,152 @@
+//! Whether a request is granted, and if not, which grant would allow it. Pure: a URL, a method and grants in.
+
+use std::fmt::Write as _;
+
+use ::http::Method;
+use url::Url;
+
+use super::Error;
+use crate::capability::destination::{self, Grant, Target};
+
+/// Why a request is refused: words to follow `is not granted`, and the grant to write.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) why: String,
+    pub(super) suggestion: String,
+}
+
+impl Refusal {
+    pub(super) fn new(why: String, suggestion: &Grant) -> Self {
+        Self { why, suggestion: suggestion.to_string() }
+    }
+}
+
+/// What grants are compared with.
+///
+/// # Errors
+/// The request can't be sent at all: a tunnel, a URL with a user name, or one that is not `http` or `https`.
+pub(super) fn target(method: &Method, url: &Url) -> Result<Target, Error> {
+    if *method == Method::CONNECT {
+        return Err(Error::InvalidRequest("CONNECT makes a tunnel, which is not available".into()));
+    }
+    if destination::has_user(url) {
+        return Err(Error::InvalidRequest("the URL has a user name in it; use an `authorization` header".into()));
+    }
+    Target::of(url).ok_or_else(|| Error::InvalidRequest("the URL must start with http:// or https://".into()))
+}
+
+/// Whether one of `grants` covers origin, method and path.
+pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Result<(), Refusal> {
+    let near: Vec<&Grant> = grants.iter().filter(|grant| grant.covers_origin(target)).collect();
+    if near.iter().any(|grant| grant.covers_method(method) && grant.covers_path(target)) {
+        return Ok(());
+    }
+    let suggestion = Grant::for_origin(target);
+    if near.is_empty() {
+        return Err(Refusal::new(String::new(), &suggestion));
+    }
+    let mut why = format!(", only {}", listed(&near));
+    if let Some(path) = near.iter().find(|grant| grant.covers_method(method)) {
+        // Everything but the path would do.
+        let same_methods = limit_methods(suggestion.clone(), path.methods().map(<[Method]>::to_vec));
+        if let Ok(suggestion) = same_methods.clone().with_path(&target.path) {
+            return Err(Refusal::new(why, &suggestion));
+        }
+        let _ = write!(why, "; servers differ in what `{}` means, so no path prefix covers it", target.path);
+        return Err(Refusal::new(why, &same_methods));
+    }
+    let path = near.iter().find(|grant| grant.covers_path(target)).map_or(target.path.as_str(), |grant| grant.path());
+    let suggestion = limit_methods(suggestion, Some(vec![method.clone()]));
+    let suggestion = suggestion.clone().with_path(path).unwrap_or(suggestion);
+    Err(Refusal::new(why, &suggestion))
+}
+
+fn limit_methods(grant: Grant, methods: Option<Vec<Method>>) -> Grant {
+    match methods {
+        Some(methods) => grant.clone().with_methods(&methods).unwrap_or(grant),
+        None => grant,
+    }
+}
+
+fn listed(grants: &[&Grant]) -> String {
+    grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(grants: &[Grant], method: &str, url: &str) -> Result<(), String> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let target = target(&method, &Url::parse(url).unwrap()).unwrap();
+        decide(grants, &method, &target).map_err(|Refusal { why, suggestion }| format!("{why} + {suggestion}"))
+    }
+
+    #[test]
+    fn a_refusal_suggests_the_least_that_would_allow_it() {
+        let grants = [
+            Grant::parse("https://x.example/ingest/").unwrap().with_methods(&["POST"]).unwrap(),
+            Grant::parse("https://y.example/only").unwrap(),
+            Grant::parse("https://z.example").unwrap().with_methods(&["GET", "HEAD"]).unwrap(),
+        ];
+        let x = r#", only { url = "https://x.example", methods = ["POST"], path = "/ingest/" }"#;
+        let y = r#", only { url = "https://y.example", path = "/only" }"#;
+        let z = r#", only { url = "https://z.example", methods = ["GET", "HEAD"] }"#;
+        let table = [
+            ("POST", "https://x.example/ingest/a", Ok(())),
+            ("GET", "https://z.example/anything?at=all", Ok(())),
+            ("POST", "https://new.example:8443/in?k=secret", Err(r#" + "https://new.example:8443""#.to_owned())),
+            ("POST", "http://x.example/ingest/", Err(r#" + "http://x.example""#.to_owned())),
+            (
+                "GET",
+                "https://x.example/ingest/a",
+                Err(format!(r#"{x} + {{ url = "https://x.example", methods = ["GET"], path = "/ingest/" }}"#)),
+            ),
+            (
+                "POST",
+                "https://x.example/admin",
+                Err(format!(r#"{x} + {{ url = "https://x.example", methods = ["POST"], path = "/admin" }}"#)),
+            ),
+            (
+                "GET",
+                "https://x.example/admin",
+                Err(format!(r#"{x} + {{ url = "https://x.example", methods = ["GET"], path = "/admin" }}"#)),
+            ),
+            ("GET", "https://y.example/", Err(format!(r#"{y} + "https://y.example""#))),
+            (
+                "POST",
+                "https://z.example/",
+                Err(format!(r#"{z} + {{ url = "https://z.example", methods = ["POST"] }}"#)),
+            ),
+            (
+                "POST",
+                "https://x.example/ingest/..%2fadmin",
+                Err(format!(
+                    "{x}; servers differ in what `/ingest/..%2fadmin` means, so no path prefix covers it + \
+                     {{ url = \"https://x.example\", methods = [\"POST\"] }}"
+                )),
+            ),
+        ];
+        for (method, url, expected) in table {
+            assert_eq!(decided(&grants, method, url), expected, "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_sent_is_not_even_decided() {
+        let table = [
+            ("CONNECT", "https://x.example/"),
+            ("GET", "https://me:secret@x.example/"),
+            ("GET", "https://me@x.example/"),
+            ("GET", "https://:secret@x.example/"),
+            ("GET", "ftp://x.example/"),
+            ("GET", "file:///etc/passwd"),
+            ("GET", "data:text/plain,hello"),
+        ];
+        for (method, url) in table {
+            let error = target(&method.parse().unwrap(), &Url::parse(url).unwrap()).unwrap_err();
+            assert!(matches!(error, Error::InvalidRequest(_)), "{method} {url}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

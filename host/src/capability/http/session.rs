@@ -1,0 +1,153 @@
+//! One instance's requests: decided, sent with a bound on how many are under way, timed, counted, collected.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use ::http::Request as HttpRequest;
+use futures::{StreamExt, stream};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Duration,
+};
+
+use super::{
+    Error, Gate, Outgoing, Request, Response,
+    body::{Room, Side, TooLarge},
+    error::innermost,
+    message,
+};
+use crate::capability::destination::Target;
+
+/// One instance's share of a gate.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub(super) gate: Arc<Gate>,
+    permits: Arc<Semaphore>,
+    memory: u64,
+}
+
+impl Session {
+    pub(super) fn new(gate: Arc<Gate>, memory: u64) -> Self {
+        let permits = Arc::new(Semaphore::new(gate.limits.concurrency));
+        Self { gate, permits, memory }
+    }
+
+    /// Sends a request and collects the whole response.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        self.send_within(request, &Room::new(self.memory)).await
+    }
+
+    /// Sends requests concurrently, as many at once as the session may. The answers stand in the order of the requests.
+    pub async fn send_all(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
+        let room = Room::new(self.memory);
+        let sending = requests.into_iter().enumerate().map(|(at, request)| {
+            let response = self.send_within(request, &room);
+            async move { (at, response.await) }
+        });
+        // Sorted afterwards: kept in order while they are under way, a slow one would hold up those behind it.
+        let sending = stream::iter(sending).buffer_unordered(self.gate.limits.concurrency);
+        let mut responses: Vec<_> = sending.collect().await;
+        responses.sort_unstable_by_key(|(at, _)| *at);
+        responses.into_iter().map(|(_, response)| response).collect()
+    }
+
+    async fn send_within(&self, request: Request, room: &Room) -> Result<Response, Error> {
+        let stats = &self.gate.stats;
+        stats.requests.fetch_add(1, Ordering::Relaxed);
+        self.exchange(request, room).await.inspect_err(|error| stats.failed(error))
+    }
+
+    async fn exchange(&self, request: Request, room: &Room) -> Result<Response, Error> {
+        let limit = request.timeout.unwrap_or(Duration::MAX).min(self.gate.limits.request_timeout);
+        let (request, target) = self.prepare(request)?;
+        // Waiting for a turn is not part of the exchange: a long list of requests must not time out in the queue.
+        let _permit = self.permit().await;
+        match tokio::time::timeout(limit, self.collect(request, &target, room)).await {
+            Ok(response) => response,
+            Err(_) => Err(too_late(&target, limit)),
+        }
+    }
+
+    /// The decision, and the request as the client takes it.
+    fn prepare(&self, request: Request) -> Result<(HttpRequest<Outgoing>, Target), Error> {
+        let Gate { limits, stats, .. } = &*self.gate;
+        let Request { method, url, headers, body, timeout: _ } = request;
+        let (method, url) = (message::method(&method)?, message::url(&url)?);
+        let target = self.gate.check(&method, &url)?;
+        if body.len() as u64 > limits.request_body {
+            let limit = limits.request_body;
+            return Err(Error::InvalidRequest(TooLarge { side: Side::Request, limit }.to_string()));
+        }
+        let mut headers = message::headers(&headers, limits)?;
+        message::add_user_agent(&mut headers);
+        stats.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        let mut request = HttpRequest::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = message::uri(url)?;
+        *request.headers_mut() = headers;
+        Ok((request, target))
+    }
+
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // It fails only on a closed semaphore, and nothing closes this one.
+        self.permits.clone().acquire_owned().await.ok()
+    }
+
+    /// Sends what was decided on, and waits for the head of the response.
+    pub(super) async fn head(
+        &self,
+        request: HttpRequest<Outgoing>,
+        target: &Target,
+    ) -> Result<::http::Response<Incoming>, Error> {
+        let response = self.gate.client.request(request).await;
+        let response = response.map_err(|error| self.gate.classify(&error, target))?;
+        self.gate.stats.answered(response.status().as_u16());
+        // The client's own bounds are rough: it looks at them between reads.
+        if message::fits(response.headers(), &self.gate.limits) {
+            Ok(response)
+        } else {
+            Err(self.gate.headers_too_large(target))
+        }
+    }
+
+    async fn collect(&self, request: HttpRequest<Outgoing>, target: &Target, room: &Room) -> Result<Response, Error> {
+        let Gate { limits, stats, .. } = &*self.gate;
+        let (head, mut incoming) = self.head(request, target).await?.into_parts();
+        let too_large = |limit| Error::TooLarge(TooLarge { side: Side::Response, limit }.to_string());
+        let own = Room::new(limits.response_body);
+        let expected = incoming.size_hint().lower();
+        if expected > own.limit {
+            return Err(too_large(own.limit));
+        }
+        let mut body = Vec::with_capacity(usize::try_from(expected.min(room.limit)).unwrap_or_default());
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(|error| broken(target, &error))?.into_data() else { continue };
+            let bytes = data.len() as u64;
+            stats.bytes_in.fetch_add(bytes, Ordering::Relaxed);
+            if !own.take(bytes) {
+                return Err(too_large(own.limit));
+            }
+            if !room.take(bytes) {
+                return Err(Error::TooLarge(format!(
+                    "the bodies of the responses to one call are larger than the guest's memory, {} bytes",
+                    room.limit
+                )));
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(Response { status: head.status.as_u16(), headers: message::received(&head.headers), body })
+    }
+}
+
+pub(super) fn too_late(target: &Target, limit: Duration) -> Error {
+    Error::Timeout(format!("no complete response from `{}` within {limit:?}", target.origin()))
+}
+
+fn broken(target: &Target, error: &hyper::Error) -> Error {
+    Error::Protocol(format!("the response from `{}` broke off: {}", target.origin(), innermost(error)))
+}

@@ -1,0 +1,47 @@
+//! For tests: the events of this thread, as lines.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tracing::{Level, subscriber::DefaultGuard};
+
+/// Captures until it is dropped. Tests with an async runtime must have it run on their own thread.
+pub(crate) struct Capture {
+    bytes: Bytes,
+    _guard: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Capture {
+    pub(crate) fn start() -> Self {
+        let bytes = Bytes::default();
+        let writer = bytes.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_ansi(false)
+            .with_max_level(Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        Self { bytes, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// What the target `guest` said so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let bytes = self.bytes.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().filter(|line| line.contains(" guest: ")).map(|line| line.trim().to_owned()).collect()
+    }
+}

@@ -1,0 +1,45 @@
+//! `[capabilities]`: what a guest may reach beside its own topics. Nothing is granted unless it stands here.
+
+use secrecy::SecretString;
+
+use super::{grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern};
+
+/// What a guest may reach.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Topics that it may consume beside those of its mappings.
+    pub topics: Vec<TopicPattern>,
+    /// Where it may send requests.
+    pub http: Vec<HttpGrant>,
+    /// Its whole environment, sorted by name.
+    pub env: Vec<(String, SecretString)>,
+}
+
+impl Capabilities {
+    pub(super) fn resolve(written: &raw::Capabilities, resolver: &mut Resolver<'_>) -> Self {
+        Self {
+            topics: written.topics.iter().filter_map(|topic| pattern(topic, resolver)).collect(),
+            http: written.http.iter().filter_map(|grant| HttpGrant::resolve(grant, resolver)).collect(),
+            env: written.env.iter().filter_map(|(name, value)| variable(name, value, resolver)).collect(),
+        }
+    }
+}
+
+fn pattern(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<TopicPattern> {
+    let value = resolver.plain("topics", written)?;
+    let parsed = value.parse().ok();
+    if parsed.is_none() {
+        resolver.refuse(Place::Span(written.span()), Mistake::BadTopic { value, pattern: true });
+    }
+    parsed
+}
+
+fn variable(name: &str, written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<(String, SecretString)> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let (value, help) = (name.to_owned(), "use letters, digits and `_`".to_owned());
+        let mistake = Mistake::BadGrant { value, reason: "cannot be the name of a variable", help };
+        resolver.refuse(Place::Span(written.span()), mistake);
+        return None;
+    }
+    Some((name.to_owned(), resolver.guarded("env", written)?.into_secret()))
+}

@@ -1,0 +1,83 @@
+//! `[limits]`: what one instance of the guest may use.
+
+use std::time::Duration;
+
+use super::{caution::Caution, raw, resolver::Resolver, snippet::Place};
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// What one instance of the guest may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// All linear memories of the instance together, in bytes.
+    pub memory: u64,
+    /// The longest call of `process-batch`, the host's work for it included.
+    pub call_timeout: Duration,
+    /// The longest start: instantiation, `initialize`, `consumer-configs`.
+    pub start_timeout: Duration,
+    /// The longest HTTP exchange, from the connection to the end of the response.
+    pub http_timeout: Duration,
+    /// The longest wait for a connection, TLS included.
+    pub http_connect_timeout: Duration,
+    /// The largest body of a request, in bytes.
+    pub http_request_body: u64,
+    /// The largest body of a response, in bytes.
+    pub http_response_body: u64,
+    /// The most HTTP exchanges at a time.
+    pub http_concurrency: u32,
+    /// The most log lines that are kept in a second.
+    pub log_lines_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 256 * MIB,
+            call_timeout: Duration::from_secs(20),
+            start_timeout: Duration::from_secs(30),
+            http_timeout: Duration::from_secs(30),
+            http_connect_timeout: Duration::from_secs(5),
+            http_request_body: 16 * MIB,
+            http_response_body: 16 * MIB,
+            http_concurrency: 16,
+            log_lines_per_second: 200,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn resolve(written: &raw::Limits, ack_timeout: Duration, resolver: &mut Resolver<'_>) -> Self {
+        let default = Self::default();
+        let (w, r) = (written, resolver);
+        let limits = Self {
+            memory: r.size("memory", &w.memory, default.memory, MIB..=64 * GIB),
+            call_timeout: r.duration("call_timeout", &w.call_timeout, default.call_timeout),
+            start_timeout: r.duration("start_timeout", &w.start_timeout, default.start_timeout),
+            http_timeout: r.duration("http_timeout", &w.http_timeout, default.http_timeout),
+            http_connect_timeout: r.duration(
+                "http_connect_timeout",
+                &w.http_connect_timeout,
+                default.http_connect_timeout,
+            ),
+            http_request_body: r.size("http_request_body", &w.http_request_body, default.http_request_body, 1..=GIB),
+            http_response_body: r.size(
+                "http_response_body",
+                &w.http_response_body,
+                default.http_response_body,
+                1..=GIB,
+            ),
+            http_concurrency: r
+                .integer("http_concurrency", &w.http_concurrency, 1..=1024)
+                .unwrap_or(default.http_concurrency),
+            log_lines_per_second: r
+                .integer("log_lines_per_second", &w.log_lines_per_second, 0..=1_000_000)
+                .unwrap_or(default.log_lines_per_second),
+        };
+        if limits.call_timeout >= ack_timeout {
+            let place = w.call_timeout.as_ref().map_or(Place::File, |written| Place::Span(written.span()));
+            r.warn(place, Caution::OutlivesAck { key: "call_timeout" });
+        }
+        limits
+    }
+}

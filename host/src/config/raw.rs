@@ -1,0 +1,209 @@
+//! A connector's file as written: one struct for each table, strings with their references, nothing judged but its type.
+//! Read, it keeps where each value stands; written, it is what `--print-config` shows.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_spanned::Spanned;
+
+pub(super) type Text = Spanned<String>;
+pub(super) type Integer = Spanned<i64>;
+/// A number with a unit, as in `"30s"`.
+pub(super) type Quantity = Spanned<Amount>;
+
+/// All of a file but the connector's own table.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) connector_name: Option<Text>,
+    pub(super) danube_service_url: Option<Text>,
+    pub(super) instances: Option<Integer>,
+    pub(super) component: Component,
+    pub(super) broker: Broker,
+    pub(super) capabilities: Capabilities,
+    pub(super) limits: Limits,
+    pub(super) retry: Retry,
+    pub(super) processing: Processing,
+    pub(super) dead_letter: Option<DeadLetter>,
+    /// The native SDK's, for sources.
+    #[serde(skip_serializing)]
+    pub(super) schemas: Option<Spanned<Vec<IgnoredAny>>>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Component {
+    pub(super) path: Option<Text>,
+    pub(super) sha256: Option<Text>,
+    pub(super) settings: Option<Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Broker {
+    pub(super) ack_timeout: Option<Quantity>,
+    pub(super) admin_url: Option<Text>,
+    pub(super) token: Option<Text>,
+    pub(super) token_file: Option<Text>,
+    pub(super) tls: Option<Spanned<Tls>>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Tls {
+    pub(super) ca_cert: Option<Text>,
+    pub(super) client_cert: Option<Text>,
+    pub(super) client_key: Option<Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Capabilities {
+    pub(super) topics: Vec<Text>,
+    pub(super) http: Vec<Spanned<HttpGrant>>,
+    pub(super) env: BTreeMap<String, Text>,
+}
+
+/// A URL, or a table that narrows one.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum HttpGrant {
+    Url(String),
+    Table(HttpTable),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct HttpTable {
+    pub(super) url: Option<Text>,
+    pub(super) methods: Option<Vec<Text>>,
+    pub(super) path: Option<Text>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) addresses: Vec<Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Limits {
+    pub(super) memory: Option<Quantity>,
+    pub(super) call_timeout: Option<Quantity>,
+    pub(super) start_timeout: Option<Quantity>,
+    pub(super) http_timeout: Option<Quantity>,
+    pub(super) http_connect_timeout: Option<Quantity>,
+    pub(super) http_request_body: Option<Quantity>,
+    pub(super) http_response_body: Option<Quantity>,
+    pub(super) http_concurrency: Option<Integer>,
+    pub(super) log_lines_per_second: Option<Integer>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Retry {
+    pub(super) max_retries: Option<Integer>,
+    pub(super) retry_backoff_ms: Option<Integer>,
+    pub(super) max_backoff_ms: Option<Integer>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Processing {
+    pub(super) batch_size: Option<Integer>,
+    pub(super) batch_bytes: Option<Quantity>,
+    pub(super) batch_timeout_ms: Option<Integer>,
+    pub(super) on_reject: Option<Text>,
+    pub(super) on_mismatch: Option<Text>,
+    pub(super) log_level: Option<Text>,
+    pub(super) health_check_interval_ms: Option<Integer>,
+    pub(super) health_check_failure_threshold: Option<Integer>,
+    pub(super) metrics_port: Option<Integer>,
+    pub(super) drain_timeout: Option<Quantity>,
+    /// The native SDK's, for sources.
+    #[serde(skip_serializing)]
+    pub(super) poll_interval_ms: Option<Integer>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct DeadLetter {
+    pub(super) topic: Option<Text>,
+}
+
+/// The host's keys in an entry of the connector's `topic_mappings`; all others are the connector's.
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a table")]
+pub(super) struct TopicMapping {
+    pub(super) topic: Option<Text>,
+    pub(super) subscription: Option<Text>,
+    pub(super) subscription_type: Option<Text>,
+    pub(super) consumer_name: Option<Text>,
+    pub(super) key_filters: Option<Spanned<Vec<Text>>>,
+    pub(super) expected_schema_subject: Option<Text>,
+    pub(super) batch_size: Option<Integer>,
+    pub(super) batch_bytes: Option<Quantity>,
+    pub(super) flush_interval_ms: Option<Integer>,
+    pub(super) payload_format: Option<Text>,
+}
+
+/// With a unit, or mistakenly without.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Amount {
+    Text(String),
+    Bare(String),
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrNumber)
+    }
+}
+
+struct TextOrNumber;
+
+impl Visitor<'_> for TextOrNumber {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string with a unit")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Amount, E> {
+        Ok(Amount::Text(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Amount, E> {
+        Ok(Amount::Bare(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Amount, E> {
+        Ok(Amount::Bare(number.to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for HttpGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UrlOrTable)
+    }
+}
+
+/// Unlike serde's untagged enums this keeps the place and the words of a mistake within the table.
+struct UrlOrTable;
+
+impl<'de> Visitor<'de> for UrlOrTable {
+    type Value = HttpGrant;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL or a table with a `url`")
+    }
+
+    fn visit_str<E>(self, url: &str) -> Result<HttpGrant, E> {
+        Ok(HttpGrant::Url(url.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HttpGrant, A::Error> {
+        HttpTable::deserialize(MapAccessDeserializer::new(map)).map(HttpGrant::Table)
+    }
+}

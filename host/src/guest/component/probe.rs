@@ -1,0 +1,114 @@
+//! Looks at a file from the outside: is it a component at all, and does it export a sink that this host can call?
+
+use wasmtime::component::types::{ComponentInstance, ComponentItem};
+
+use super::{Shape, is_compatible, split_version};
+use crate::guest::{Contract, Error};
+
+const MAGIC: &[u8] = b"\0asm";
+const MODULE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+
+/// Whether the bytes look like a whole component; if not, what they are and what to do.
+pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
+    let wrong = |what: &str| Err(what.to_owned());
+    match (bytes.get(..4), bytes.get(4..8)) {
+        _ if bytes.is_empty() => wrong("the file is empty"),
+        (Some(MAGIC), Some(MODULE)) => wrong(
+            "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
+        ),
+        (Some(MAGIC), Some(COMPONENT)) if is_cut(&bytes[8..]) => wrong("the file is truncated"),
+        (Some(MAGIC), Some(COMPONENT)) => Ok(()),
+        (Some(MAGIC), Some(version)) => {
+            Err(format!("its binary format is {version:02x?}, where components have {COMPONENT:02x?}"))
+        }
+        (Some(MAGIC), None) => wrong("the file is truncated"),
+        (Some(b"(com" | b"(mod"), _) => wrong("this is WebAssembly text; compile it with `wasm-tools parse`"),
+        (Some(_) | None, _) => wrong("the file is not WebAssembly at all"),
+    }
+}
+
+/// Whether the last section ends behind the end of the file.
+fn is_cut(mut sections: &[u8]) -> bool {
+    while let [_, rest @ ..] = sections {
+        let next = length(rest).and_then(|(length, body)| body.get(length..));
+        let Some(next) = next else { return true };
+        sections = next;
+    }
+    false
+}
+
+/// A section's length (LEB128), and what follows it.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut length = 0_u64;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        length |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((usize::try_from(length).ok()?, &bytes[at + 1..]));
+        }
+    }
+    None
+}
+
+/// Why no contract fits.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    what: String,
+    found: Vec<String>,
+    help: &'static str,
+}
+
+impl Wrong {
+    pub(super) fn into_error(self, path: String) -> Error {
+        let Self { what, found, help } = self;
+        let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+        let supported: Vec<_> = Contract::NEWEST_FIRST.iter().map(|contract| contract.sink()).collect();
+        Error::World { path, what, found, supported: supported.join(", "), help: help.to_owned() }
+    }
+}
+
+/// The newest contract that the component's exports fit.
+pub(super) fn contract(engine: &wasmtime::Engine, shape: &Shape) -> Result<Contract, Wrong> {
+    let found: Vec<_> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    for contract in Contract::NEWEST_FIRST {
+        let Some(sink) = exported(engine, shape, contract.sink()) else { continue };
+        let lifecycle = exported(engine, shape, contract.lifecycle());
+        let wrong = contract.check(engine, shape, &sink, lifecycle.as_ref());
+        return match wrong {
+            Ok(()) => Ok(contract),
+            Err(what) => Err(Wrong { what, found, help: "build it against the contract's own WIT files, unchanged" }),
+        };
+    }
+    let is = |package: &str| found.iter().any(|name| name.starts_with(package));
+    let (what, help) = if is("danube:sink/sink") {
+        (
+            "its version of the contract is not one that this host knows",
+            "build it against a supported version, or run it with a host that knows its version",
+        )
+    } else if is("wasi:cli/run") {
+        (
+            "it is a program with a main function",
+            "a sink is a library (in Rust: crate-type = [\"cdylib\"]) that exports the interface danube:sink/sink",
+        )
+    } else {
+        (
+            "it exports no danube:sink/sink",
+            "build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function",
+        )
+    };
+    Err(Wrong { what: what.to_owned(), found, help })
+}
+
+/// The exported interface of this name, in this version or a compatible one.
+pub(super) fn exported(engine: &wasmtime::Engine, shape: &Shape, wanted: &str) -> Option<ComponentInstance> {
+    let (interface, version) = split_version(wanted);
+    let version = version?;
+    shape.exports(engine).find_map(|(name, item)| match (split_version(name), item.ty) {
+        ((found, Some(offered)), ComponentItem::ComponentInstance(instance))
+            if found == interface && is_compatible(&version, &offered) =>
+        {
+            Some(instance)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,176 @@
+//! What can go wrong with a guest, to branch on. Errors of wasmtime end here.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use wasmtime::{Trap, WasmBacktrace};
+
+/// The longest text that is taken over from a guest or from wasmtime, in bytes.
+pub(super) const TEXT_LIMIT: usize = 4 * 1024;
+/// The most frames of a backtrace that are kept.
+const FRAMES: usize = 24;
+
+/// What went wrong with a guest.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The guest says: the target can't take it now.
+    #[error("{reason}")]
+    Retryable {
+        /// Why, in the guest's words.
+        reason: String,
+        /// The least pause that it asks for.
+        after: Option<Duration>,
+    },
+    /// The guest says: every record of the batch is bad.
+    #[error("{reason}")]
+    Rejected {
+        /// Why, in the guest's words.
+        reason: String,
+    },
+    /// The guest says: nothing will work until a person changes something.
+    #[error("{reason}")]
+    Fatal {
+        /// Why, in the guest's words.
+        reason: String,
+    },
+
+    /// The guest crashed. The instance is gone.
+    #[error("the guest crashed: {message}")]
+    Trap {
+        /// What happened.
+        message: String,
+        /// Where, one frame a line; empty if it is not known.
+        backtrace: String,
+    },
+    /// A call took too long, what the host did for the guest included. The instance is gone.
+    #[error("no answer within {limit:?}")]
+    Deadline {
+        /// The limit that held for the call.
+        limit: Duration,
+    },
+    /// The guest crashed after it was refused memory. The instance is gone.
+    #[error("out of memory: limit {} (limits.memory)", Size(*limit))]
+    OutOfMemory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The guest gave an answer that the contract does not allow; none of it was taken.
+    #[error("the guest breaks the contract: {what}")]
+    Contract {
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// The instance is gone since an earlier call.
+    #[error("the instance is gone after a crash or a missed deadline")]
+    Unusable,
+
+    /// The file can't be read.
+    #[error("can't read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not the one that is expected.
+    #[error("`{path}` is not the expected file\n  expected sha256: {expected}\n     found sha256: {found}")]
+    Digest {
+        /// The digest asked for, in hex.
+        expected: String,
+        /// The digest of the file, in hex.
+        found: String,
+        /// The file.
+        path: String,
+    },
+    /// The file is something else than a component.
+    #[error("`{path}` is not a WebAssembly component: {what}")]
+    NotAComponent {
+        /// The file.
+        path: String,
+        /// What it is, and what to do.
+        what: String,
+    },
+    /// The component is invalid, or uses what the host has switched off.
+    #[error("can't compile `{path}`: {message}")]
+    Compile {
+        /// The file.
+        path: String,
+        /// What the compiler says.
+        message: String,
+    },
+    /// The component does not export a sink that this host can call.
+    #[error(
+        "`{path}` is not a sink connector for this host: {what}\n  exports: {found}\n  supported: {supported}\nhelp: {help}"
+    )]
+    World {
+        /// The file.
+        path: String,
+        /// What is missing or wrong.
+        what: String,
+        /// What the component exports.
+        found: String,
+        /// What would have been called.
+        supported: String,
+        /// What to do.
+        help: String,
+    },
+    /// The component imports what this host does not provide.
+    #[error("`{path}` needs what this host does not provide:\n  {}", missing.join("\n  "))]
+    Link {
+        /// The file.
+        path: String,
+        /// Every such import, with a word about it.
+        missing: Vec<String>,
+    },
+    /// wasmtime can't work on this machine, or with this cache folder.
+    #[error("can't set up WebAssembly: {message}")]
+    Engine {
+        /// What it says.
+        message: String,
+    },
+}
+
+impl Error {
+    /// What the end of a call says; `refused` if the guest was refused memory during it.
+    pub(super) fn from_call(error: &wasmtime::Error, refused: Option<u64>) -> Self {
+        if let Some(limit) = refused {
+            return Self::OutOfMemory { limit };
+        }
+        let message = match error.downcast_ref::<Trap>() {
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        let frames = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
+        // Its first line is a headline.
+        let backtrace = frames.lines().skip(1).take(FRAMES).map(str::trim).collect::<Vec<_>>().join("\n");
+        Self::Trap { message: clip(message), backtrace: clip(backtrace) }
+    }
+
+    /// The innermost reason, which is the one that helps.
+    pub(super) fn engine(error: &wasmtime::Error) -> Self {
+        Self::Engine { message: clip(format!("{error:#}")) }
+    }
+}
+
+/// The text, cut where it is too long.
+pub(super) fn clip(mut text: String) -> String {
+    if text.len() > TEXT_LIMIT {
+        text.truncate(text.floor_char_boundary(TEXT_LIMIT));
+        text.push_str("...");
+    }
+    text
+}
+
+/// Bytes for people: `64 MiB`.
+struct Size(u64);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(bytes) = *self;
+        let unit =
+            [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(bits, _)| bytes > 0 && bytes % (1 << bits) == 0);
+        match unit {
+            Some((bits, unit)) => write!(f, "{} {unit}", bytes >> bits),
+            None => write!(f, "{bytes} bytes"),
+        }
+    }
+}

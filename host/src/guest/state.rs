@@ -1,0 +1,194 @@
+//! What the host keeps for one instance: a WASI with nothing in it but the granted environment, the instance's session on
+//! the gate, its log, and the account of its memory.
+
+use secrecy::ExposeSecret;
+use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::InstanceOptions;
+use crate::capability::{
+    http::{Session, WasiHooks},
+    logging::GuestLog,
+};
+
+/// Streams, pollables, requests and so on that a guest may hold at once. Each costs the host memory that the guest's own
+/// limit does not count.
+const RESOURCES: usize = 10_000;
+/// What a guest may pass to the host in one call is bounded by its memory, for it can't honestly have more. Lists of
+/// small records take more room on the host than in the guest, so small guests get this many bytes all the same.
+const LEAST_HOSTCALL_FUEL: usize = 16 << 20;
+/// A component may be put together from many modules: a Python one from about fifty.
+const MAX_MODULES: usize = 1_000;
+const MAX_MEMORIES: usize = 100;
+
+/// The data of an instance's store.
+pub(super) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    hooks: WasiHooks,
+    pub(super) session: Session,
+    pub(super) log: GuestLog,
+    pub(super) memory: MemoryAccount,
+}
+
+impl State {
+    /// A store that yields at every tick of the engine and keeps to the limits.
+    pub(super) fn store(engine: &wasmtime::Engine, options: &InstanceOptions) -> Store<Self> {
+        let mut store = Store::new(engine, Self::new(options));
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store.set_hostcall_fuel(usize::try_from(options.memory).unwrap_or(usize::MAX).max(LEAST_HOSTCALL_FUEL));
+        store
+    }
+
+    fn new(options: &InstanceOptions) -> Self {
+        let InstanceOptions { connector_name, instance, env, memory, gate, log, .. } = options;
+        let log = GuestLog::new(connector_name.clone(), *instance, log);
+        let session = gate.session(*memory);
+        let mut wasi = WasiCtx::builder();
+        // Sockets are off, folders and arguments none: what a builder starts with.
+        wasi.stdout(log.stdout()).stderr(log.stderr()).allow_tcp(false).allow_udp(false);
+        for (name, value) in env {
+            wasi.env(name, value.expose_secret());
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        Self {
+            wasi: wasi.build(),
+            table,
+            http: WasiHttpCtx::new(),
+            hooks: WasiHooks::new(session.clone()),
+            session,
+            log,
+            memory: MemoryAccount::new(*memory),
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// All linear memories and tables of one instance together, in bytes.
+#[derive(Debug)]
+pub(super) struct MemoryAccount {
+    limit: u64,
+    used: u64,
+    /// What was allowed last, in case the machine does not have it.
+    last: u64,
+    refused: bool,
+}
+
+impl MemoryAccount {
+    fn new(limit: u64) -> Self {
+        Self { limit, used: 0, last: 0, refused: false }
+    }
+
+    /// Bytes in use.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Forgets that memory was refused: what counts is whether it was during this call.
+    pub(super) fn start_call(&mut self) {
+        self.refused = false;
+    }
+
+    /// The limit, if memory was refused since the call began.
+    pub(super) fn refused(&self) -> Option<u64> {
+        self.refused.then_some(self.limit)
+    }
+
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>, unit: usize) -> bool {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
+        let more = (desired.saturating_sub(current) as u64).saturating_mul(unit as u64);
+        let used = self.used.saturating_add(more);
+        if used > self.limit {
+            self.refused = true;
+            return false;
+        }
+        (self.used, self.last) = (used, more);
+        true
+    }
+
+    fn take_back(&mut self) {
+        self.used -= std::mem::take(&mut self.last);
+    }
+}
+
+impl ResourceLimiter for MemoryAccount {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, maximum, 1))
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, maximum, size_of::<usize>()))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        MAX_MODULES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_MODULES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_are_summed() {
+        let mut account = MemoryAccount::new(100);
+        assert!(account.memory_growing(0, 40, None).unwrap());
+        assert!(account.memory_growing(0, 40, Some(50)).unwrap());
+        assert!(!account.memory_growing(40, 60, Some(50)).unwrap());
+        assert_eq!((account.used(), account.refused()), (80, None));
+        assert!(account.table_growing(0, 2, None).unwrap());
+        assert!(!account.table_growing(2, 3, None).unwrap());
+        assert_eq!((account.used(), account.refused()), (96, Some(100)));
+        account.start_call();
+        assert_eq!(account.refused(), None);
+        assert!(!account.memory_growing(40, usize::MAX, None).unwrap());
+        assert_eq!((account.used(), account.refused()), (96, Some(100)));
+    }
+
+    #[test]
+    fn memory_that_the_machine_does_not_have_is_not_counted() {
+        let mut account = MemoryAccount::new(100);
+        assert!(account.memory_growing(0, 60, None).unwrap());
+        assert!(account.memory_growing(60, 90, None).unwrap());
+        account.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        assert_eq!(account.used(), 60);
+        account.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        assert_eq!(account.used(), 60);
+    }
+}

@@ -1,0 +1,151 @@
+//! What is known of a file before anything runs.
+
+use expect_test::expect;
+
+use super::*;
+
+async fn refused(bytes: Vec<u8>) -> String {
+    engine().compile("test.wasm", bytes.into(), None).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_component_tells_what_it_is() {
+    let component = compiled(&Core { imports: SEND, ..Core::default() }).await;
+    assert_eq!(component.contract(), Contract::V0_1);
+    assert_eq!(component.contract().to_string(), "danube:sink@0.1");
+    assert_eq!(component.exports(), ["danube:sink/sink@0.1.0"]);
+    assert!(!component.has_lifecycle());
+    assert_eq!(component.sha256().len(), 64);
+    let areas: Vec<_> =
+        component.areas().into_iter().map(|(area, names)| format!("{area}: {}", names.join(", "))).collect();
+    assert_eq!(areas, ["HTTP out: danube:sink/http@0.1.0", "plumbing: danube:sink/records@0.1.0"]);
+}
+
+#[tokio::test]
+async fn the_digest_is_checked_first() {
+    let bytes = Core::default().build();
+    let component = engine().compile("test.wasm", bytes.clone().into(), None).await.unwrap();
+    let digest: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&component.sha256()[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let digest: [u8; 32] = digest.try_into().unwrap();
+    assert!(engine().compile("test.wasm", bytes.into(), Some(digest)).await.is_ok());
+    let error = engine().compile("test.wasm", b"hello".as_slice().into(), Some([0; 32])).await.unwrap_err();
+    expect![[r#"
+        `test.wasm` is not the expected file
+          expected sha256: 0000000000000000000000000000000000000000000000000000000000000000
+             found sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[tokio::test]
+async fn files_are_read_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sink.wasm");
+    let missing = engine().compile_file(&path, None).await.unwrap_err();
+    assert!(matches!(&missing, Error::Read { path: read, .. } if *read == path), "{missing:?}");
+    std::fs::write(&path, Core::default().build()).unwrap();
+    assert_eq!(engine().compile_file(&path, None).await.unwrap().name(), path.display().to_string());
+}
+
+#[tokio::test]
+async fn compiled_code_is_kept_where_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions { cache_dir: Some(folder.path().join("cache")) };
+    let bytes = bytes::Bytes::from(Core::default().build());
+    for _ in 0..2 {
+        let engine = Engine::new(&options).unwrap();
+        let component = engine.compile("test.wasm", bytes.clone(), None).await.unwrap();
+        assert!(Instance::start(&component, &self::options(vec![])).await.is_ok());
+    }
+    assert!(std::fs::read_dir(folder.path().join("cache")).unwrap().next().is_some());
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Engine::new(&EngineOptions { cache_dir: Some(file.clone()) }).unwrap_err().to_string();
+    let start = format!("can't set up WebAssembly: can't use `{}` as the cache: ", file.display());
+    assert!(error.starts_with(&start), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_named() {
+    let whole = Core::default().build();
+    let cut = whole[..whole.len() - 3].to_vec();
+    let table = [
+        (vec![], "the file is empty"),
+        (b"hello, world".to_vec(), "the file is not WebAssembly at all"),
+        (b"(component)".to_vec(), "this is WebAssembly text; compile it with `wasm-tools parse`"),
+        (
+            wat::parse_str("(module)").unwrap(),
+            "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
+        ),
+        (whole[..6].to_vec(), "the file is truncated"),
+        (cut, "the file is truncated"),
+        (
+            b"\0asm\x0e\0\x01\0".to_vec(),
+            "its binary format is [0e, 00, 01, 00], where components have [0d, 00, 01, 00]",
+        ),
+    ];
+    for (bytes, what) in table {
+        assert_eq!(refused(bytes).await, format!("`test.wasm` is not a WebAssembly component: {what}"));
+    }
+    for end in 0..whole.len() / 2 {
+        assert!(engine().compile("test.wasm", whole[..end].to_vec().into(), None).await.is_err(), "{end}");
+    }
+    let mut damaged = whole.clone();
+    damaged[60] ^= 0xff;
+    assert!(refused(damaged).await.starts_with("can't compile `test.wasm`: "));
+}
+
+#[tokio::test]
+async fn other_worlds_and_versions_are_refused_with_a_way_out() {
+    let other = "package acme:thing@1.0.0; world w { export run: func(); }";
+    let other = wrap(other, "w", r#"(module (func (export "run")))"#);
+    expect![[r#"
+        `test.wasm` is not a sink connector for this host: it exports no danube:sink/sink
+          exports: run
+          supported: danube:sink/sink@0.1.0
+        help: build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function"#]]
+    .assert_eq(&refused(other).await);
+
+    let nothing = wat::parse_str("(component)").unwrap();
+    assert!(refused(nothing).await.contains("exports: nothing"));
+
+    let newer = Core::default().build_edited("sink-connector", &[("@0.1.0", "@0.9.0")]);
+    expect![[r#"
+        `test.wasm` is not a sink connector for this host: its version of the contract is not one that this host knows
+          exports: danube:sink/sink@0.9.0
+          supported: danube:sink/sink@0.1.0
+        help: build it against a supported version, or run it with a host that knows its version"#]]
+    .assert_eq(&refused(newer).await);
+}
+
+#[tokio::test]
+async fn a_later_patch_of_the_contract_is_the_same_contract() {
+    let core = Core { imports: SEND, ..Core::default() };
+    let bytes = core.build_edited("sink-connector", &[("@0.1.0", "@0.1.7")]);
+    let component = engine().compile("test.wasm", bytes.into(), None).await.unwrap();
+    assert_eq!(component.exports(), ["danube:sink/sink@0.1.7"]);
+    let mut instance = Instance::start(&component, &options(vec![])).await.unwrap();
+    assert_eq!(instance.process_batch(&batch(&["a"]), None).await.unwrap(), [Verdict::Written]);
+}
+
+#[tokio::test]
+async fn a_changed_contract_is_found_before_the_start() {
+    let changed = Core::default().build_edited("sink-connector", &[("attempt: u32,", "attempt: s32,")]);
+    let refusal = refused(changed).await;
+    let what = "`process-batch` of danube:sink/sink@0.1.0 has another type than in the contract";
+    assert!(refusal.contains(what), "{refusal}");
+    let edits = [("process-batch: func", "process-batches: func"), ("#process-batch\"", "#process-batches\"")];
+    let refusal = refused(Core::default().build_edited("sink-connector", &edits)).await;
+    assert!(refusal.contains("danube:sink/sink@0.1.0 lacks the function `process-batch`"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_missing_import_is_found_before_the_start() {
+    let core = Core { imports: r#"(import "danube:sink/kv@0.1.0" "get" (func))"#, ..Core::default() };
+    let edits = [("world sink-connector {", "interface kv { get: func(); } world sink-connector { import kv;")];
+    expect![[r#"
+        `test.wasm` needs what this host does not provide:
+          `danube:sink/kv@0.1.0`: not an interface of this host; was it built for the world danube:sink/sink-connector?"#]]
+    .assert_eq(&refused(core.build_edited("sink-connector", &edits)).await);
+}
