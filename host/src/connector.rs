@@ -1,0 +1,203 @@
+//! One connector: a component, its instances and its lanes. It starts by itself, fails by itself, and drains when asked.
+
+mod build;
+mod plan;
+mod processor;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::Broker,
+    capability::{destination, http::Gate},
+    config::Config,
+    guest::{self, Component, ConsumerConfig, Engine},
+    metrics::Metrics,
+    pipeline::{Backoff, Lane, LaneState},
+    schema::SchemaCache,
+    shutdown::Shutdown,
+    status::{Phase, Status},
+};
+
+use plan::LanePlan;
+use processor::GuestProcessor;
+
+/// Why a connector can't go on.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Guest(#[from] guest::Error),
+    #[error("cannot set up the connector's HTTP client: {0}")]
+    Gate(std::io::Error),
+    #[error(transparent)]
+    Grant(#[from] destination::Error),
+    #[error(transparent)]
+    Plan(#[from] plan::Refusal),
+    #[error(transparent)]
+    Broker(#[from] crate::broker::Error),
+    #[error("{0}")]
+    Lane(String),
+    #[error("it had not settled everything after `drain_timeout` ({0:?}); what is left will be delivered again")]
+    DrainTimeout(Duration),
+}
+
+/// A connector as configured.
+pub(crate) struct Connector {
+    pub(crate) config: Config,
+    pub(crate) engine: Engine,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) status: Status,
+    /// Unique to this process, a part of its consumers' names.
+    pub(crate) host_tag: Arc<str>,
+}
+
+impl Connector {
+    /// Runs to its end and leaves the outcome in the status.
+    pub(crate) async fn run(self, shutdown: Shutdown) {
+        let (name, status) = (self.config.connector_name.clone(), self.status.clone());
+        let span = tracing::info_span!("connector", name = %name);
+        let outcome = tracing::Instrument::instrument(self.work(&shutdown), span).await;
+        match outcome {
+            Ok(()) => {
+                tracing::info!(connector = %name, "stopped");
+                status.set(&name, Phase::Stopped);
+            }
+            Err(failure) => {
+                tracing::error!(connector = %name, "failed: {failure}");
+                status.set(&name, Phase::Failed { cause: failure.to_string() });
+            }
+        }
+    }
+
+    async fn work(self, shutdown: &Shutdown) -> Result<(), Failure> {
+        let component = self.compile().await?;
+        let gate = build::gate(&self.config)?;
+        self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
+        let processor = |instance| self.processor(&component, &gate, instance);
+        let mut first = processor(0);
+        let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
+        let plans = plan::lanes(&self.config, component.sha256(), asked, &self.host_tag)?;
+        let broker = Broker::new(&build::broker_options(&self.config.broker)).await?;
+
+        let lanes = self.lanes(processor, first, plans, &broker);
+        self.status.set(&self.config.connector_name, Phase::Running);
+        self.run_lanes(lanes, shutdown).await
+    }
+
+    async fn compile(&self) -> Result<Component, Failure> {
+        let config = &self.config.component;
+        let begun = std::time::Instant::now();
+        let component = self.engine.compile_file(&config.path, config.sha256).await?;
+        tracing::info!(component = %config.path.display(), sha256 = component.sha256(), "compiled in {:.1?}", begun.elapsed());
+        Ok(component)
+    }
+
+    fn processor(&self, component: &Component, gate: &Arc<Gate>, instance: u32) -> GuestProcessor {
+        let started = self.metrics.instances(&self.config.connector_name);
+        let options = build::instance_options(&self.config, instance, gate);
+        GuestProcessor::new(component.clone(), options, started)
+    }
+
+    /// Initializes the first instance and asks what it wants to consume. `None`: told to stop first.
+    async fn ask(
+        &self,
+        first: &mut GuestProcessor,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Vec<ConsumerConfig>>, Failure> {
+        let mut backoff = Backoff::new(self.config.retry.backoff, self.config.retry.max_backoff);
+        loop {
+            let asked = tokio::select! {
+                asked = first_answer(first) => asked,
+                () = shutdown.draining().cancelled() => return Ok(None),
+            };
+            let (reason, after) = match asked {
+                Ok(asked) => return Ok(Some(asked)),
+                Err(guest::Error::Retryable { reason, after }) => (reason, after),
+                Err(error) => return Err(error.into()),
+            };
+            let pause = backoff.next().max(after.unwrap_or_default());
+            tracing::warn!(%reason, "the guest cannot start yet; trying again in {pause:.0?}");
+            self.status.set(&self.config.connector_name, Phase::Starting { cause: Some(reason) });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.draining().cancelled() => return Ok(None),
+            }
+        }
+    }
+
+    fn lanes(
+        &self,
+        processor: impl Fn(u32) -> GuestProcessor,
+        first: GuestProcessor,
+        plans: Vec<LanePlan>,
+        broker: &Broker,
+    ) -> Vec<Lane<GuestProcessor>> {
+        let schemas = Arc::new(SchemaCache::new(broker.clone()));
+        let mut first = Some(first);
+        let mut lanes = Vec::new();
+        for (instance, plan) in (0u32..).zip(plans) {
+            let processor = first.take().unwrap_or_else(|| processor(instance));
+            let (state, view) = watch::channel(LaneState::Subscribing { cause: None });
+            self.status.watch_lane(&self.config.connector_name, plan.policy.topic.clone(), view);
+            lanes.push(Lane {
+                broker: broker.clone(),
+                subscribe: plan.subscribe,
+                metrics: self.metrics.lane(&self.config.connector_name, &plan.policy.topic),
+                policy: plan.policy,
+                schemas: schemas.clone(),
+                dead_letter_topic: self.config.dead_letter.as_ref().map(|dead_letter| dead_letter.topic.clone()),
+                processor,
+                state,
+            });
+        }
+        lanes
+    }
+
+    /// Runs the lanes until all have drained. The first one that fails takes the others along, in good order.
+    async fn run_lanes(&self, lanes: Vec<Lane<GuestProcessor>>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let drain = shutdown.draining().child_token();
+        let mut running = JoinSet::new();
+        for lane in lanes {
+            let drain = drain.clone();
+            let span = tracing::Span::current();
+            running.spawn(tracing::Instrument::instrument(async move { lane.run(&drain).await }, span));
+        }
+        let mut failure = None;
+        let all = async {
+            while let Some(ended) = running.join_next().await {
+                let reason = match ended {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(reason)) => reason,
+                    Err(error) => format!("a lane of the host panicked: {error}"),
+                };
+                failure.get_or_insert(Failure::Lane(reason));
+                drain.cancel();
+            }
+        };
+        let in_time = tokio::select! {
+            () = all => true,
+            () = self.out_of_time(&drain, shutdown) => false,
+        };
+        match (failure, in_time) {
+            (Some(failure), _) => Err(failure),
+            (None, true) => Ok(()),
+            (None, false) => Err(Failure::DrainTimeout(self.config.processing.drain_timeout)),
+        }
+    }
+
+    /// Ends when draining has taken too long, or when told not to wait for it.
+    async fn out_of_time(&self, drain: &CancellationToken, shutdown: &Shutdown) {
+        drain.cancelled().await;
+        self.status.set(&self.config.connector_name, Phase::Draining);
+        tokio::select! {
+            () = tokio::time::sleep(self.config.processing.drain_timeout) => {}
+            () = shutdown.stopping_now().cancelled() => {}
+        }
+    }
+}
+
+async fn first_answer(first: &mut GuestProcessor) -> Result<Vec<ConsumerConfig>, guest::Error> {
+    first.instance().await?.consumer_configs().await
+}

@@ -1,0 +1,72 @@
+//! The last stage of a config: resolved values become the things that work with them. The only stage with I/O.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::Failure;
+use crate::{
+    broker::{BrokerOptions, TlsOptions, Token},
+    capability::{
+        destination::{self, Grant},
+        http::{Gate, GateOptions},
+        logging::LogOptions,
+    },
+    config::{self, Config, HttpGrant},
+    guest::InstanceOptions,
+};
+
+pub(super) fn broker_options(broker: &config::Broker) -> BrokerOptions {
+    let tls = broker.tls.as_ref().map(|tls| TlsOptions {
+        ca_cert: tls.ca_cert.clone(),
+        client: tls.identity.as_ref().map(|identity| (identity.client_cert.clone(), identity.client_key.clone())),
+    });
+    let token = broker.token.as_ref().map(|token| match token {
+        config::Token::Static(token) => Token::Fixed(token.clone()),
+        config::Token::File(path) => Token::File(path.clone()),
+    });
+    BrokerOptions { url: broker.url.expose().to_owned(), tls, token }
+}
+
+/// The way out of all instances of a connector.
+pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
+    let grants = config.capabilities.http.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+    let limits = &config.limits;
+    let options = GateOptions {
+        connect_timeout: limits.http_connect_timeout,
+        request_timeout: limits.http_timeout,
+        request_body: limits.http_request_body,
+        response_body: limits.http_response_body,
+        concurrency: limits.http_concurrency as usize,
+        ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
+    };
+    Gate::new(options).map(Arc::new).map_err(Failure::Gate)
+}
+
+fn grant(written: &HttpGrant) -> Result<Grant, destination::Error> {
+    let mut grant = Grant::parse(written.text.expose())?;
+    if let Some(path) = &written.path {
+        grant = grant.with_path(path)?;
+    }
+    if let Some(methods) = &written.methods {
+        grant = grant.with_methods(methods)?;
+    }
+    Ok(grant.with_addresses(written.addresses.clone()))
+}
+
+pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>) -> InstanceOptions {
+    InstanceOptions {
+        connector_name: config.connector_name.as_str().into(),
+        instance,
+        settings: SecretString::from(config.settings.expose_json()),
+        env: config.capabilities.env.clone(),
+        memory: config.limits.memory,
+        call_timeout: config.limits.call_timeout,
+        start_timeout: config.limits.start_timeout,
+        gate: gate.clone(),
+        log: LogOptions {
+            min_level: config.processing.log_level,
+            lines_per_second: config.limits.log_lines_per_second,
+        },
+    }
+}

@@ -1,0 +1,188 @@
+//! What a guest asked to consume, held against what its file grants, becomes the lanes of a connector. A guest reads
+//! nothing that its file does not name.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    broker::SubscribeOptions,
+    config::{Config, TopicMapping},
+    guest::ConsumerConfig,
+    pipeline::LanePolicy,
+    record::{PayloadFormat, SubscriptionType},
+};
+
+/// What one lane is to do.
+#[derive(Debug, Clone)]
+pub(super) struct LanePlan {
+    pub(super) subscribe: SubscribeOptions,
+    pub(super) policy: Arc<LanePolicy>,
+}
+
+/// Why a guest does not get what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(
+        "the component asked for topic `{topic}` with subscription `{subscription}`, which {file} does not grant\n\
+         help: add a mapping with `topic = \"{topic}\"` and `subscription = \"{subscription}\"` to [[{table}.topic_mappings]], \
+         or `topics = [\"{topic}\"]` to [capabilities] (then the subscription must start with `{connector}`)"
+    )]
+    NotGranted { topic: String, subscription: String, file: String, table: String, connector: String },
+    #[error(
+        "the component asked for {asked:?} on `{topic}`, and its mapping in {file} says {written:?}\n\
+         help: change `subscription_type` there, or leave it out"
+    )]
+    OtherType { topic: String, file: String, asked: SubscriptionType, written: SubscriptionType },
+    #[error("the component asked for topic `{topic}` with subscription `{subscription}` twice")]
+    Twice { topic: String, subscription: String },
+    #[error(
+        "the component asked for an Exclusive subscription on `{topic}`, which allows one consumer, and `instances` is {instances}\n\
+         help: set `instances = 1`, or use Failover, Shared or Key-Shared"
+    )]
+    ExclusiveWithInstances { topic: String, instances: u32 },
+    #[error(
+        "the component asked for no topics\n\
+         help: components built with an SDK ask for what stands in [[{table}.topic_mappings]]"
+    )]
+    Nothing { table: String },
+}
+
+/// The lanes of a connector. `host_tag` is unique to this process.
+pub(super) fn lanes(
+    config: &Config,
+    component_sha256: &str,
+    asked: Vec<ConsumerConfig>,
+    host_tag: &str,
+) -> Result<Vec<LanePlan>, Refusal> {
+    if asked.is_empty() {
+        return Err(Refusal::Nothing { table: config.component.settings_table.clone() });
+    }
+    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut lanes = Vec::new();
+    for asked in asked {
+        let key = (asked.topic.clone(), asked.subscription.clone());
+        if seen.contains(&key) {
+            return Err(Refusal::Twice { topic: key.0, subscription: key.1 });
+        }
+        seen.push(key);
+        let mapping = granted(config, &asked)?;
+        let subscription_type = subscription_type(config, &asked, mapping)?;
+        let policy = Arc::new(policy(config, component_sha256, &asked, mapping, subscription_type));
+        for instance in 0..config.instances {
+            let consumer_name = consumer_name(config, &asked, mapping, subscription_type, instance, host_tag);
+            let subscribe = SubscribeOptions {
+                topic: asked.topic.clone(),
+                subscription: asked.subscription.clone(),
+                consumer_name,
+                subscription_type,
+                key_filters: asked.key_filters.clone(),
+            };
+            lanes.push(LanePlan { subscribe, policy: policy.clone() });
+        }
+    }
+    Ok(lanes)
+}
+
+/// The mapping that names the pair, or `None` where a grant allows it without one.
+fn granted<'a>(config: &'a Config, asked: &ConsumerConfig) -> Result<Option<&'a TopicMapping>, Refusal> {
+    let same = |mapping: &&TopicMapping| mapping.topic == asked.topic && mapping.subscription == asked.subscription;
+    if let Some(mapping) = config.mappings.iter().find(same) {
+        return Ok(Some(mapping));
+    }
+    let own_subscription = is_own_subscription(&config.connector_name, &asked.subscription);
+    if own_subscription && config.capabilities.topics.iter().any(|pattern| pattern.matches(&asked.topic)) {
+        return Ok(None);
+    }
+    Err(Refusal::NotGranted {
+        topic: asked.topic.clone(),
+        subscription: asked.subscription.clone(),
+        file: config.file.display().to_string(),
+        table: config.component.settings_table.clone(),
+        connector: config.connector_name.clone(),
+    })
+}
+
+/// The connector's name, alone or with something behind a separator: `orders` does not own `orders2`.
+fn is_own_subscription(connector: &str, subscription: &str) -> bool {
+    subscription
+        .strip_prefix(connector)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.', ':', '/']))
+}
+
+fn subscription_type(
+    config: &Config,
+    asked: &ConsumerConfig,
+    mapping: Option<&TopicMapping>,
+) -> Result<SubscriptionType, Refusal> {
+    let topic = asked.topic.clone();
+    if let Some(written) = mapping.and_then(|mapping| mapping.subscription_type)
+        && written != asked.subscription_type
+    {
+        let file = config.file.display().to_string();
+        return Err(Refusal::OtherType { topic, file, asked: asked.subscription_type, written });
+    }
+    if asked.subscription_type == SubscriptionType::Exclusive && config.instances > 1 {
+        return Err(Refusal::ExclusiveWithInstances { topic, instances: config.instances });
+    }
+    Ok(asked.subscription_type)
+}
+
+/// A name that no other live consumer of the subscription has: the broker lets a consumer of the same name take over.
+/// On Exclusive it must stay the same over restarts, because the broker remembers who held the subscription.
+fn consumer_name(
+    config: &Config,
+    asked: &ConsumerConfig,
+    mapping: Option<&TopicMapping>,
+    subscription_type: SubscriptionType,
+    instance: u32,
+    host_tag: &str,
+) -> String {
+    let given = asked.consumer_name.clone().or_else(|| mapping.and_then(|mapping| mapping.consumer_name.clone()));
+    match (given, subscription_type) {
+        (Some(name), _) if config.instances == 1 => name,
+        (Some(name), _) => format!("{name}-{instance}"),
+        (None, SubscriptionType::Exclusive) => config.connector_name.clone(),
+        (None, SubscriptionType::Shared | SubscriptionType::Failover | SubscriptionType::KeyShared) => {
+            format!("{}-{host_tag}-{instance}", config.connector_name)
+        }
+    }
+}
+
+fn policy(
+    config: &Config,
+    component_sha256: &str,
+    asked: &ConsumerConfig,
+    mapping: Option<&TopicMapping>,
+    subscription_type: SubscriptionType,
+) -> LanePolicy {
+    let processing = &config.processing;
+    let batch_size = asked.batch_size.or(mapping.and_then(|m| m.batch_size)).unwrap_or(processing.batch_size);
+    let batch_bytes = asked.batch_bytes.or(mapping.and_then(|m| m.batch_bytes)).unwrap_or(processing.batch_bytes);
+    let flush_interval =
+        asked.flush_interval.or(mapping.and_then(|m| m.flush_interval)).unwrap_or(processing.flush_interval);
+    let subject = asked.expected_schema_subject.clone();
+    let subject = subject.or_else(|| mapping.and_then(|m| m.expected_schema_subject.clone()));
+    LanePolicy {
+        connector: config.connector_name.as_str().into(),
+        component_sha256: component_sha256.into(),
+        topic: asked.topic.as_str().into(),
+        subscription: asked.subscription.as_str().into(),
+        batch_size: batch_size.max(1) as usize,
+        batch_bytes: usize::try_from(batch_bytes.max(1)).unwrap_or(usize::MAX),
+        flush_interval,
+        raw: asked.payload_format == PayloadFormat::Raw
+            || mapping.and_then(|m| m.payload_format) == Some(PayloadFormat::Raw),
+        in_order: matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover),
+        expected_schema_subject: subject,
+        max_retries: config.retry.max_retries,
+        retry_backoff: config.retry.backoff,
+        max_backoff: config.retry.max_backoff,
+        budget: budget(config.broker.ack_timeout),
+        on_reject: config.on_reject,
+        on_mismatch: config.on_mismatch,
+    }
+}
+
+/// Answers must arrive inside the broker's ack timeout, with room for the acknowledgements themselves.
+fn budget(ack_timeout: Duration) -> Duration {
+    ack_timeout.mul_f64(0.8)
+}

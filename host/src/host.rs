@@ -1,0 +1,119 @@
+//! Many connectors in one process. They share the engine, the metrics and the runtime, and nothing else: one that fails
+//! to start, or dies, is shown as failed while the others run.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    config::Config,
+    connector::Connector,
+    guest::{self, Engine, EngineOptions},
+    metrics::Metrics,
+    server,
+    shutdown::Shutdown,
+    status::{Phase, Status},
+};
+
+/// What a host needs besides its connectors.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Where `/metrics`, `/livez` and `/readyz` are served. `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Where compiled components are kept between runs. `None`: nowhere.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Why a host could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address for metrics and health is not to be had.
+    #[error(
+        "cannot listen on {addr} for metrics and health: {error}\nhelp: choose another address with --listen, or --listen none"
+    )]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The WebAssembly engine could not be set up.
+    #[error(transparent)]
+    Engine(#[from] guest::Error),
+}
+
+/// A host, ready to run.
+pub struct Host {
+    connectors: Vec<Connector>,
+    status: Status,
+    metrics: Arc<Metrics>,
+    listener: Option<TcpListener>,
+}
+
+impl Host {
+    /// Takes the address and makes the engine; connectors start in [`Host::run`].
+    pub async fn new(configs: Vec<Config>, options: &HostOptions) -> Result<Self, Error> {
+        let listener = match options.listen {
+            None => None,
+            Some(addr) => Some(TcpListener::bind(addr).await.map_err(|error| Error::Listen { addr, error })?),
+        };
+        let engine = Engine::new(&EngineOptions { cache_dir: options.cache_dir.clone() })?;
+        let metrics = Arc::new(Metrics::default());
+        let status = Status::new(metrics.clone());
+        let host_tag: Arc<str> = format!("{:08x}", rand::random::<u32>()).into();
+        let connectors = configs
+            .into_iter()
+            .map(|config| Connector {
+                config,
+                engine: engine.clone(),
+                metrics: metrics.clone(),
+                status: status.clone(),
+                host_tag: host_tag.clone(),
+            })
+            .collect();
+        Ok(Self { connectors, status, metrics, listener })
+    }
+
+    /// Shows a connector that could not even be configured among the others.
+    pub fn report_unconfigured(&self, name: &str, cause: &str) {
+        self.status.set(name, Phase::Failed { cause: cause.to_owned() });
+    }
+
+    /// What the connectors are doing; stays valid after the end.
+    pub fn status(&self) -> Status {
+        self.status.clone()
+    }
+
+    /// What is counted; stays valid after the end.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// Where metrics and health are served.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Runs every connector to its end: until `shutdown`, or until all have failed.
+    pub async fn run(self, shutdown: Shutdown) {
+        let server = self.listener.map(|listener| {
+            let app = server::app(self.metrics.clone(), self.status.clone());
+            tokio::spawn(server::serve(listener, app))
+        });
+        let mut running = JoinSet::new();
+        for connector in self.connectors {
+            let name = connector.config.connector_name.clone();
+            self.status.set(&name, Phase::Starting { cause: None });
+            let (status, shutdown) = (self.status.clone(), shutdown.clone());
+            running.spawn(async move {
+                if let Err(error) = tokio::spawn(connector.run(shutdown)).await {
+                    status.set(&name, Phase::Failed { cause: format!("its task in the host panicked: {error}") });
+                }
+            });
+        }
+        while running.join_next().await.is_some() {}
+        if let Some(server) = server {
+            server.abort();
+        }
+    }
+}

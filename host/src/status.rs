@@ -1,0 +1,141 @@
+//! What the connectors of a host are doing right now, for `/readyz` and for the summary at the end of `run`.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::{metrics::Metrics, pipeline::LaneState};
+
+/// Where a connector is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Compiling, initializing, or waiting for something that it needs; the cause if a try has failed.
+    Starting {
+        /// What the last try failed with.
+        cause: Option<String>,
+    },
+    /// Its lanes are at work.
+    Running,
+    /// Settling what it has.
+    Draining,
+    /// Ended in good order.
+    Stopped,
+    /// Ended because of this; a person has to do something.
+    Failed {
+        /// What happened.
+        cause: String,
+    },
+}
+
+/// The status of all connectors of a host. Clones show the same.
+#[derive(Debug, Clone)]
+pub struct Status {
+    connectors: Arc<Mutex<BTreeMap<String, Entry>>>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    phase: Phase,
+    lanes: Vec<LaneView>,
+}
+
+#[derive(Debug)]
+struct LaneView {
+    topic: Arc<str>,
+    state: watch::Receiver<LaneState>,
+}
+
+/// One connector's line in `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// `connector_name`.
+    pub connector: String,
+    /// Whether it is running and none of its lanes waits for anything.
+    pub ready: bool,
+    /// Its phase.
+    pub phase: Phase,
+    /// What its lanes wait for, with their topics.
+    pub waiting: Vec<String>,
+}
+
+impl Status {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { connectors: Arc::default(), metrics }
+    }
+
+    pub(crate) fn set(&self, connector: &str, phase: Phase) {
+        self.metrics.set_health(connector, phase == Phase::Running);
+        let mut connectors = self.lock();
+        match connectors.get_mut(connector) {
+            Some(entry) => entry.phase = phase,
+            None => drop(connectors.insert(connector.to_owned(), Entry { phase, lanes: Vec::new() })),
+        }
+    }
+
+    pub(crate) fn watch_lane(&self, connector: &str, topic: Arc<str>, state: watch::Receiver<LaneState>) {
+        if let Some(entry) = self.lock().get_mut(connector) {
+            entry.lanes.push(LaneView { topic, state });
+        }
+    }
+
+    /// A line for each connector, by name.
+    pub fn reports(&self) -> Vec<Report> {
+        self.lock().iter().map(|(name, entry)| entry.report(name)).collect()
+    }
+
+    /// How many connectors ended because they had to.
+    pub fn failed(&self) -> usize {
+        self.reports().iter().filter(|report| matches!(report.phase, Phase::Failed { .. })).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.connectors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn report(&self, connector: &str) -> Report {
+        let waiting: Vec<String> = match self.phase {
+            Phase::Running | Phase::Draining => self.lanes.iter().filter_map(LaneView::waits_for).collect(),
+            Phase::Starting { .. } | Phase::Stopped | Phase::Failed { .. } => Vec::new(),
+        };
+        let ready = self.phase == Phase::Running && waiting.is_empty();
+        Report { connector: connector.to_owned(), ready, phase: self.phase.clone(), waiting }
+    }
+}
+
+impl LaneView {
+    fn waits_for(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            LaneState::Running | LaneState::Stopped => None,
+            LaneState::Subscribing { cause: None } => Some(format!("{}: subscribing", self.topic)),
+            LaneState::Subscribing { cause: Some(cause) } => Some(format!("{}: {cause}", self.topic)),
+            LaneState::Parked { reason } => Some(format!("{}: parked: {reason}", self.topic)),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.connector, self.phase)?;
+        self.waiting.iter().try_for_each(|lane| write!(f, "; {lane}"))
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting { cause: None } => f.write_str("starting"),
+            Self::Starting { cause: Some(cause) } => write!(f, "starting: {cause}"),
+            Self::Running => f.write_str("running"),
+            Self::Draining => f.write_str("draining"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Failed { cause } => write!(f, "failed: {cause}"),
+        }
+    }
+}
