@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod capability;
+pub mod cli;
 pub mod codec;
 pub mod config;
 mod connector;

@@ -1,0 +1,108 @@
+//! The command line. Exit codes: 0 done, 1 something failed while running, 2 wrong usage or config.
+
+mod check;
+mod dev;
+mod findings;
+mod inspect;
+mod run;
+
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::Environment,
+    telemetry::{self, LogFormat},
+};
+
+/// Runs sink connectors for the Danube message broker as sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "danube-wasm", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log: a level (error, warn, info, debug, trace) or a filter such as `info,danube_wasm=debug`.
+    #[arg(long, global = true, env = "RUST_LOG", value_name = "FILTER")]
+    log_level: Option<String>,
+    /// How log lines on standard error look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run connectors until SIGTERM or SIGINT.
+    Run(run::Run),
+    /// Check connector files and their components without touching a broker.
+    Check(check::Check),
+    /// Show what a component is: contract, imports, the least grants it needs.
+    Inspect(inspect::Inspect),
+    /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
+    Dev(dev::Dev),
+}
+
+/// Which connector files to read.
+#[derive(Debug, Args)]
+struct Files {
+    /// Connector files, or folders of them (every *.toml in it). Default: what CONNECTOR_CONFIG_PATH names.
+    #[arg(value_name = "FILE|FOLDER")]
+    paths: Vec<PathBuf>,
+}
+
+/// How a command ends that did not end well.
+#[derive(Debug)]
+enum Stop {
+    /// Exit code 1.
+    Failed(anyhow::Error),
+    /// Exit code 2: the text is complete as it is.
+    Usage(String),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Cli {
+    /// Runs the command and says with which code to exit. Errors are on standard error by then.
+    pub async fn execute(self) -> ExitCode {
+        let environment = Environment::from_process();
+        let filter = self.log_level.as_deref().unwrap_or(self.command.default_log_filter());
+        if let Err(error) = telemetry::init(filter, self.log_format) {
+            eprintln!("error: --log-level: {error}");
+            return ExitCode::from(2);
+        }
+        let result = match self.command {
+            Command::Run(run) => run.execute(&environment).await,
+            Command::Check(check) => check.execute(&environment).await,
+            Command::Inspect(inspect) => inspect.execute().await,
+            Command::Dev(dev) => dev.execute(&environment).await,
+        };
+        match result {
+            Ok(code) => code,
+            Err(Stop::Failed(error)) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(1)
+            }
+            Err(Stop::Usage(text)) => {
+                eprintln!("{}", text.trim_end());
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Whether messages on standard error may be coloured.
+fn color() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+impl Command {
+    fn default_log_filter(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "info",
+            Self::Check(_) | Self::Inspect(_) | Self::Dev(_) => "warn",
+        }
+    }
+}

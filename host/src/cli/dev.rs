@@ -1,0 +1,121 @@
+//! `danube-wasm dev`: the whole path in one process. An in-memory broker, a connector in its sandbox, a local receiver,
+//! and records that must arrive there exactly as they were published.
+
+mod progress;
+mod publish;
+mod receiver;
+mod records;
+mod report;
+mod workbench;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use danube_dev_broker::{DevBroker, DevBrokerConfig};
+
+use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
+use super::Stop;
+use crate::{
+    config::Environment,
+    host::{Host, HostOptions},
+    shutdown::Shutdown,
+    status::{Phase, Status},
+};
+
+/// `danube-wasm dev`
+#[derive(Debug, clap::Args)]
+pub(super) struct Dev {
+    /// A connector file. Default: the bundled `http` connector, posting to the local receiver. In the file,
+    /// ${env:DANUBE_DEV_RECEIVER} stands for the receiver's URL.
+    #[arg(value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Publish the lines of this file (`-`: standard input), one record each, instead of made-up ones.
+    #[arg(long, value_name = "FILE|-", conflicts_with = "count")]
+    records: Option<PathBuf>,
+    /// How many made-up records to publish.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    count: u32,
+    /// Publish to this topic. Default: the first topic that the connector's file maps.
+    #[arg(long)]
+    topic: Option<String>,
+    /// Where the local receiver listens. Default: any free port for the bundled connector, else 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    receiver: Option<SocketAddr>,
+    /// What counts as success: every record arrived at the receiver as it was sent, or the connector said that it wrote
+    /// every record (for sinks that write elsewhere).
+    #[arg(long, value_enum, default_value_t = Expect::Arrival)]
+    expect: Expect,
+    /// Give up when nothing has moved for so long.
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    patience: Duration,
+}
+
+/// What `dev` takes for success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Expect {
+    Arrival,
+    Acks,
+}
+
+impl Dev {
+    pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let records = match &self.records {
+            Some(path) => records::read(path)?,
+            None => records::sample(self.count as usize),
+        };
+        let receiver = Receiver::start(self.receiver_addr()).await?;
+        let broker = DevBroker::start(DevBrokerConfig::default()).await?;
+        let workbench = Workbench::new(self.config.as_deref(), environment, &broker, &receiver)?;
+        let topic = self.topic.clone().map_or_else(|| workbench.first_topic(), Ok)?;
+        let mut publisher = Publisher::new(broker.url(), &topic).await?;
+
+        let summary = Summary::begin(&workbench, &broker, &receiver, &topic, records.len());
+        let host = Host::new(vec![workbench.config.clone()], &HostOptions { listen: None, cache_dir: None }).await?;
+        let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
+        shutdown.on_signals()?;
+        let running = tokio::spawn(host.run(shutdown.clone()));
+        until_ready(&status, &shutdown).await?;
+
+        let mut progress = Progress::new(records.len(), self.patience);
+        // A record is acknowledged only after it was written, so that this is the last thing to happen to it.
+        let acknowledged = metrics.lane(&workbench.config.connector_name, &topic).acknowledged;
+        let done = &|| usize::try_from(acknowledged.get()).unwrap_or(usize::MAX);
+        let published = publisher.publish(&records, done);
+        let outcome = progress.watch(published, done, || gone_wrong(&status), shutdown.draining()).await;
+        shutdown.drain();
+        running.await?;
+
+        let acknowledged = done();
+        let well =
+            summary.finish(&outcome, &records, &receiver.arrived(), acknowledged, self.expect == Expect::Arrival);
+        Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn receiver_addr(&self) -> SocketAddr {
+        let port = if self.config.is_some() { 8080 } else { 0 };
+        self.receiver.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+}
+
+/// Waits until the connector's lanes are subscribed: a new subscription gets only what is published after it.
+async fn until_ready(status: &Status, shutdown: &Shutdown) -> Result<(), Stop> {
+    loop {
+        let reports = status.reports();
+        if !reports.is_empty() && reports.iter().all(|report| report.ready) {
+            return Ok(());
+        }
+        if let Some(cause) = gone_wrong(status) {
+            return Err(Stop::Failed(anyhow::anyhow!(cause)));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            () = shutdown.draining().cancelled() => return Err(Stop::Failed(anyhow::anyhow!("interrupted"))),
+        }
+    }
+}
+
+fn gone_wrong(status: &Status) -> Option<String> {
+    status.reports().into_iter().find_map(|report| match report.phase {
+        Phase::Failed { cause } => Some(format!("connector `{}` failed: {cause}", report.connector)),
+        Phase::Starting { .. } | Phase::Running | Phase::Draining | Phase::Stopped => None,
+    })
+}

@@ -1,0 +1,62 @@
+//! The connector that `dev` runs: the one from a file, or the bundled `http` one with a file made for it.
+
+use std::path::Path;
+
+use danube_dev_broker::DevBroker;
+use tempfile::TempDir;
+
+use super::{Stop, receiver::Receiver};
+use crate::config::{self, Config, Environment};
+
+/// The `http` guest, built together with the host.
+const BUNDLED: &[u8] = include_bytes!(env!("BUNDLED_HTTP_GUEST"));
+
+/// A connector's resolved config, wherever it came from.
+pub(super) struct Workbench {
+    pub(super) config: Config,
+    /// What to tell the user about where it comes from.
+    pub(super) origin: String,
+    _folder: Option<TempDir>,
+}
+
+impl Workbench {
+    pub(super) fn new(
+        file: Option<&Path>,
+        environment: &Environment,
+        broker: &DevBroker,
+        receiver: &Receiver,
+    ) -> Result<Self, Stop> {
+        let environment = environment
+            .clone()
+            .with("DANUBE_SERVICE_URL", broker.url())
+            .with("DANUBE_DEV_RECEIVER", &format!("http://{}", receiver.addr));
+        let Some(file) = file else { return Self::bundled(&environment) };
+        Ok(Self { config: load(file, &environment)?, origin: file.display().to_string(), _folder: None })
+    }
+
+    fn bundled(environment: &Environment) -> Result<Self, Stop> {
+        let folder = TempDir::new()?;
+        std::fs::write(folder.path().join("http.wasm"), BUNDLED)?;
+        let file = folder.path().join("http.toml");
+        std::fs::write(&file, include_str!("bundled.toml"))?;
+        let config = load(&file, environment)?;
+        Ok(Self { config, origin: "bundled".to_owned(), _folder: Some(folder) })
+    }
+
+    /// The topic to publish to if the user names none.
+    pub(super) fn first_topic(&self) -> Result<String, Stop> {
+        let first = self.config.mappings.first().map(|mapping| mapping.topic.clone());
+        first.ok_or_else(|| {
+            Stop::Usage("error: the file maps no topic; name the one to publish to with --topic".to_owned())
+        })
+    }
+}
+
+fn load(file: &Path, environment: &Environment) -> Result<Config, Stop> {
+    let mut configs =
+        config::load(&[file.to_owned()], environment).map_err(|errors| Stop::Usage(errors.to_string()))?;
+    match (configs.pop(), configs.pop()) {
+        (Some(config), None) => Ok(config),
+        _ => Err(Stop::Usage(format!("error: {} is a folder; dev runs one connector file", file.display()))),
+    }
+}
