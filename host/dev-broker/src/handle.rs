@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use futures::future::join_all;
 use tokio::{
     net::TcpListener,
+    sync::Mutex,
     task::JoinHandle,
     time::{MissedTickBehavior, interval, sleep},
 };
@@ -26,7 +27,8 @@ pub struct DevBroker {
     guard: Guard,
     admin_url: String,
     addrs: Addrs,
-    serving: Option<Serving>,
+    /// `None` while the broker is stopped.
+    serving: Mutex<Option<Serving>>,
     _ticking: DropGuard,
 }
 
@@ -58,7 +60,7 @@ impl DevBroker {
             _ticking: start_ticking(&broker, tick),
             admin_url: url(admin_tls, admin_addr),
             addrs: Addrs { client: addr, admin: admin_addr },
-            serving: Some(serving),
+            serving: Mutex::new(Some(serving)),
             broker,
             guard,
         })
@@ -89,42 +91,52 @@ impl DevBroker {
         self.broker.catalog.all().iter().map(|topic| topic.name.clone()).collect()
     }
 
-    /// Stops, stays away for `pause`, and comes back on the same ports. Producers and consumers are forgotten, and with
-    /// them how often records were sent; topics, records and schemas stay, and every subscription goes on after its last
-    /// acknowledged record without a gap.
-    pub async fn restart(&mut self, pause: Duration) -> Result<(), Error> {
-        self.stop_serving().await;
-        self.broker.restart();
+    /// Stops and, after `pause`, comes back: [`DevBroker::stop`], then [`DevBroker::resume`].
+    pub async fn restart(&self, pause: Duration) -> Result<(), Error> {
+        self.stop().await;
         sleep(pause).await;
-        let client = listen(self.addrs.client).await?;
-        let admin = listen(self.addrs.admin).await?;
-        self.serving = Some(Serving::start(&self.broker, &self.guard, client, admin)?);
-        Ok(())
+        self.resume().await
     }
 
-    /// Stops: no new connections, and the open ones are closed.
-    pub async fn shutdown(mut self) {
-        self.stop_serving().await;
-    }
-
-    async fn stop_serving(&mut self) {
-        let Some(Serving { stop, tasks }) = self.serving.take() else { return };
+    /// Stops serving and closes all connections. Producers and consumers are forgotten, and with them how often records
+    /// were sent; topics, records and schemas stay, and every subscription will go on after its last acknowledged record
+    /// without a gap.
+    pub async fn stop(&self) {
+        let mut serving = self.serving.lock().await;
+        let Some(Serving { stop, tasks }) = serving.take() else { return };
         drop(stop);
         let mut ended = join_all(tasks);
         loop {
             // Again and again, for a connection may just have been accepted.
             self.broker.connections.close_all();
             tokio::select! {
-                _ = &mut ended => return,
+                _ = &mut ended => break,
                 () = sleep(Duration::from_millis(20)) => {}
             }
         }
+        self.broker.restart();
+    }
+
+    /// Serves again, on the same ports. Does nothing unless the broker was stopped.
+    pub async fn resume(&self) -> Result<(), Error> {
+        let mut serving = self.serving.lock().await;
+        if serving.is_none() {
+            let client = listen(self.addrs.client).await?;
+            let admin = listen(self.addrs.admin).await?;
+            *serving = Some(Serving::start(&self.broker, &self.guard, client, admin)?);
+        }
+        Ok(())
+    }
+
+    /// Stops for good.
+    pub async fn shutdown(self) {
+        self.stop().await;
     }
 }
 
 impl Drop for DevBroker {
     fn drop(&mut self) {
-        self.serving = None;
+        *self.serving.get_mut() = None;
         self.broker.connections.close_all();
     }
 }

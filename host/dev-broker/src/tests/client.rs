@@ -152,7 +152,7 @@ async fn unanswered_records_wait_for_the_consumer_to_come_back() {
 
 #[tokio::test]
 async fn a_subscription_goes_on_after_a_restart_where_it_was_acknowledged() {
-    let mut broker = start(quick()).await;
+    let broker = start(quick()).await;
     let client = connect(&broker).await;
     let before = producer(&client, TOPIC, None).await;
     let (mut first, mut records) = consumer(&client, TOPIC, "c", SubType::Exclusive).await;
@@ -192,6 +192,20 @@ async fn the_broker_listens_on_loopback_only() {
     assert!(matches!(crate::DevBroker::start(config).await, Err(crate::Error::NotLoopback(_))));
     let config = crate::DevBrokerConfig { admin_addr: ([192, 168, 0, 1], 0).into(), ..quick() };
     assert!(matches!(crate::DevBroker::start(config).await, Err(crate::Error::NotLoopback(_))));
+}
+
+#[tokio::test]
+async fn while_it_is_stopped_the_broker_answers_nobody() {
+    let broker = start(quick()).await;
+    let client = connect(&broker).await;
+    producer(&client, TOPIC, None).await;
+    soon(broker.stop()).await;
+    let refused = danube_client::DanubeClient::builder().service_url(broker.url()).build().await.unwrap();
+    let mut producer = refused.new_producer().with_topic(TOPIC).with_name("p").build().unwrap();
+    assert!(soon(producer.create()).await.is_err());
+    soon(broker.resume()).await.unwrap();
+    super::producer(&connect(&broker).await, TOPIC, None).await;
+    assert_eq!(broker.topics(), [TOPIC]);
 }
 
 #[tokio::test]
