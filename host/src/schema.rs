@@ -75,7 +75,8 @@ impl SchemaCache {
             }
             self.entries.remove(&key);
         }
-        let entry = self.entries.get_or_insert_async(&key, self.fetch(key)).await?;
+        // On the heap, because it is large and a lane rarely gets here.
+        let entry = Box::pin(self.entries.get_or_insert_async(&key, self.fetch(key))).await?;
         Ok(entry.lookup)
     }
 

@@ -7,7 +7,7 @@ use danube_core::proto::{
     ConsumerRequest, HealthCheckRequest, ReceiveRequest, StreamMessage, consumer_service_client::ConsumerServiceClient,
     health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tonic::Streaming;
 
 use super::{
@@ -23,6 +23,9 @@ const LARGEST_WINDOW: usize = 10_000;
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A Key-Shared consumer that was away for longer than this may have been evicted: the broker then accepts its name and
+/// gives it nothing. The broker evicts after 3 s.
+const EVICTED_AFTER: Duration = Duration::from_secs(2);
 
 /// What to consume, as whom.
 #[derive(Debug, Clone)]
@@ -98,7 +101,7 @@ impl Broker {
                 number: partition_number(&options.topic, name),
                 events: events.clone(),
             };
-            let session = partition.open().await?;
+            let session = partition.open(1).await?;
             sessions.push((partition, session));
         }
         for (partition, session) in sessions {
@@ -127,12 +130,13 @@ impl Partition {
     async fn run(self, first: Session) {
         let mut session = Some(first);
         let mut pause = FIRST_PAUSE;
+        let mut lives = 1;
         loop {
             let current = match session.take() {
                 Some(session) => session,
-                None => self.reopen(&mut pause).await,
+                None => self.reopen(&mut pause, &mut lives).await,
             };
-            let since = tokio::time::Instant::now();
+            let since = Instant::now();
             let Some(error) = self.consume(current).await else { return };
             tracing::warn!(topic = %self.name, subscription = %self.options.subscription, error = %error, "lost the stream of records");
             if self.events.send(Event::Lost { topic: self.name.clone(), error }).await.is_err() {
@@ -146,11 +150,15 @@ impl Partition {
 
     /// Tries until it stands again. The pause keeps growing over sessions that end at once, so that two consumers of
     /// the same name do not take the subscription from each other in a hot loop.
-    async fn reopen(&self, pause: &mut Duration) -> Session {
+    async fn reopen(&self, pause: &mut Duration, lives: &mut u32) -> Session {
+        let away_since = Instant::now();
         loop {
             tokio::time::sleep(*pause).await;
             *pause = (*pause * 2).min(LONGEST_PAUSE);
-            match self.open().await {
+            if away_since.elapsed() > EVICTED_AFTER {
+                *lives += 1;
+            }
+            match self.open(*lives).await {
                 Ok(session) => {
                     tracing::info!(topic = %self.name, subscription = %self.options.subscription, "resubscribed");
                     let recovered = Event::Recovered { topic: self.name.clone() };
@@ -165,7 +173,20 @@ impl Partition {
         }
     }
 
-    async fn open(&self) -> Result<Session, Error> {
+    /// What the broker knows the consumer by in its `lives`-th life. A name that comes back takes the old consumer's place,
+    /// with what it has not answered; only Key-Shared needs a new one after an eviction.
+    fn consumer_name(&self, lives: u32) -> String {
+        let name = &self.options.consumer_name;
+        match self.options.subscription_type {
+            SubscriptionType::KeyShared if lives > 1 => format!("{name}-{lives}"),
+            SubscriptionType::KeyShared
+            | SubscriptionType::Exclusive
+            | SubscriptionType::Shared
+            | SubscriptionType::Failover => name.clone(),
+        }
+    }
+
+    async fn open(&self, lives: u32) -> Result<Session, Error> {
         let options = &self.options;
         let route = self.broker.route(&self.name).await?;
         let mut client = ConsumerServiceClient::new(route.channel.clone());
@@ -174,7 +195,7 @@ impl Partition {
         let subscribe = ConsumerRequest {
             request_id: 0,
             topic_name: self.name.clone(),
-            consumer_name: options.consumer_name.clone(),
+            consumer_name: self.consumer_name(lives),
             subscription: options.subscription.clone(),
             subscription_type: in_proto(options.subscription_type).into(),
             key_filters: options.key_filters.clone(),

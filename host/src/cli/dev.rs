@@ -78,9 +78,9 @@ impl Dev {
         let mut progress = Progress::new(records.len(), self.patience);
         // A record is acknowledged only after it was written, so that this is the last thing to happen to it.
         let acknowledged = metrics.lane(&workbench.config.connector_name, &topic).acknowledged;
-        let done = &|| usize::try_from(acknowledged.get()).unwrap_or(usize::MAX);
-        let published = publisher.publish(&records, done);
-        let outcome = progress.watch(published, done, || gone_wrong(&status), shutdown.draining()).await;
+        let done = || usize::try_from(acknowledged.get()).unwrap_or(usize::MAX);
+        let published = publisher.publish(&records);
+        let outcome = progress.watch(published, &done, || gone_wrong(&status), shutdown.draining()).await;
         shutdown.drain();
         running.await?;
 

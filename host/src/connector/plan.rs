@@ -127,7 +127,8 @@ fn subscription_type(
 }
 
 /// A name that no other live consumer of the subscription has: the broker lets a consumer of the same name take over.
-/// On Exclusive it must stay the same over restarts, because the broker remembers who held the subscription.
+/// On Exclusive and Failover it must stay the same over restarts, because the broker remembers who held the subscription
+/// and gives its records to nobody else.
 fn consumer_name(
     config: &Config,
     asked: &ConsumerConfig,
@@ -141,7 +142,8 @@ fn consumer_name(
         (Some(name), _) if config.instances == 1 => name,
         (Some(name), _) => format!("{name}-{instance}"),
         (None, SubscriptionType::Exclusive) => config.connector_name.clone(),
-        (None, SubscriptionType::Shared | SubscriptionType::Failover | SubscriptionType::KeyShared) => {
+        (None, SubscriptionType::Failover) => format!("{}-{instance}", config.connector_name),
+        (None, SubscriptionType::Shared | SubscriptionType::KeyShared) => {
             format!("{}-{host_tag}-{instance}", config.connector_name)
         }
     }

@@ -15,7 +15,10 @@ use crate::capability::http::GateStats;
 
 /// The gates of all connectors. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gates(Arc<Mutex<Vec<(String, Arc<GateStats>)>>>);
+pub(super) struct Gates(Arc<Mutex<Vec<Gate>>>);
+
+/// A connector's name and its counters.
+type Gate = (String, Arc<GateStats>);
 
 impl Gates {
     pub(super) fn watch(&self, connector: &str, stats: Arc<GateStats>) {

@@ -1,14 +1,9 @@
 //! Publishing with Danube's own client, as any producer would.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use danube_client::{DanubeClient, Producer};
 
 use super::records::Record;
-
-/// How many records may be published and not yet written.
-const FARTHEST_AHEAD: usize = 200;
 
 /// A producer on one topic; the topic exists once this does.
 pub(super) struct Publisher {
@@ -25,13 +20,9 @@ impl Publisher {
         Ok(Self { producer, topic: topic.to_owned() })
     }
 
-    /// Publishes all records, in order, and never runs far ahead of those that are `done`: Danube passes over records
-    /// that are more than 256 ahead of what a new subscription has consumed, and the in-memory broker does as Danube does.
-    pub(super) async fn publish(&mut self, records: &[Record], done: impl Fn() -> usize) -> anyhow::Result<()> {
-        for (published, record) in records.iter().enumerate() {
-            while published >= done() + FARTHEST_AHEAD {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+    /// Publishes all records, in order.
+    pub(super) async fn publish(&mut self, records: &[Record]) -> anyhow::Result<()> {
+        for record in records {
             let sent = self.producer.send(record.payload.clone().into_bytes(), None).await;
             sent.with_context(|| format!("cannot publish to `{}`", self.topic))?;
         }

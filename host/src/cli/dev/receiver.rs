@@ -60,7 +60,7 @@ impl Drop for Receiver {
 }
 
 async fn take(State(arrived): State<Arc<Mutex<Arrived>>>, headers: HeaderMap, body: Bytes) {
-    let records = records_in(&unzipped(&headers, body));
+    let records = records_in(&unzipped(&headers, &body));
     let mut arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
     arrived.requests += 1;
     if arrived.first.is_empty() {
@@ -71,10 +71,10 @@ async fn take(State(arrived): State<Arc<Mutex<Arrived>>>, headers: HeaderMap, bo
     }
 }
 
-fn unzipped(headers: &HeaderMap, body: Bytes) -> Vec<u8> {
+fn unzipped(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let zipped = headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
-    if zipped && flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain).is_ok() {
+    if zipped && flate2::read::GzDecoder::new(body).read_to_end(&mut plain).is_ok() {
         return plain;
     }
     body.to_vec()
