@@ -2,6 +2,7 @@
 //! danube-client makes and keeps the connections (TLS, mTLS, tokens, topic look-up); its types stop here. Consuming is
 //! done on danube-core's own gRPC client, so that a stream that ends is seen at once and acks can overlap.
 
+mod admin;
 mod connection;
 mod dead_letter;
 mod delivery;

@@ -148,6 +148,7 @@ impl Connector {
                 policy: plan.policy,
                 schemas: schemas.clone(),
                 dead_letter_topic: self.config.dead_letter.as_ref().map(|dead_letter| dead_letter.topic.clone()),
+                admin_url: self.config.broker.admin_url.as_ref().map(|url| url.expose().to_owned()),
                 processor,
                 state,
             });

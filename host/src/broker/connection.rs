@@ -7,13 +7,13 @@ use danube_core::proto::{TopicLookupRequest, discovery_client::DiscoveryClient};
 use secrecy::{ExposeSecret, SecretString};
 use tonic::{
     Request,
-    transport::{Channel, Uri},
+    transport::{Certificate, Channel, ClientTlsConfig, Identity, Uri},
 };
 
 use super::Error;
 
 /// How long one call to the broker may take before it counts as unavailable.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the broker is and what it wants to see.
 #[derive(Debug, Clone)]
@@ -58,6 +58,7 @@ impl fmt::Debug for Token {
 pub struct Broker {
     pub(super) client: DanubeClient,
     pub(super) url: String,
+    pub(super) tls: Option<TlsOptions>,
 }
 
 /// The broker that owns a topic, and the channel to it.
@@ -89,7 +90,7 @@ impl Broker {
             }
         };
         let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;
-        Ok(Self { client, url })
+        Ok(Self { client, url, tls: options.tls.clone() })
     }
 
     /// The service URL.
@@ -188,6 +189,19 @@ pub(super) fn partition_number(topic: &str, partition: &str) -> Option<u32> {
 }
 
 impl TlsOptions {
+    /// The same for a connection that danube-client does not make.
+    pub(super) fn client_config(&self) -> Result<ClientTlsConfig, Error> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path)
+                .map_err(|error| Error::Credentials { what: path.display().to_string(), reason: error.to_string() })
+        };
+        let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(&self.ca_cert)?));
+        Ok(match &self.client {
+            None => config,
+            Some((cert, key)) => config.identity(Identity::from_pem(read(cert)?, read(key)?)),
+        })
+    }
+
     fn files(&self) -> String {
         match &self.client {
             None => format!("the CA certificate {}", self.ca_cert.display()),

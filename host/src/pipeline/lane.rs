@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, End, Intake, LanePolicy, ProcessError, Processor, Session};
 use crate::{
-    broker::{Broker, DeadLetters, Event, SubscribeOptions, Subscription},
+    broker::{self, Broker, DeadLetters, Event, SubscribeOptions, Subscription},
     metrics::LaneMetrics,
     schema::SchemaCache,
 };
@@ -34,6 +34,8 @@ pub(crate) struct Lane<P> {
     pub(crate) schemas: Arc<SchemaCache>,
     pub(crate) metrics: LaneMetrics,
     pub(crate) dead_letter_topic: Option<String>,
+    /// Where to ask for a larger window, if the config says.
+    pub(crate) admin_url: Option<String>,
     pub(crate) processor: P,
     pub(crate) state: watch::Sender<LaneState>,
 }
@@ -86,7 +88,7 @@ impl<P: Processor> Lane<P> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
             let attempt = tokio::select! {
-                attempt = self.broker.subscribe(&self.subscribe) => attempt,
+                attempt = self.try_subscribe() => attempt,
                 () = drain.cancelled() => return Ok(None),
             };
             let error = match attempt {
@@ -109,6 +111,19 @@ impl<P: Processor> Lane<P> {
                 () = drain.cancelled() => return Ok(None),
             }
         }
+    }
+
+    async fn try_subscribe(&mut self) -> Result<Subscription, broker::Error> {
+        if let Some(admin_url) = &self.admin_url {
+            let batch_size = u32::try_from(self.policy.batch_size).unwrap_or(u32::MAX);
+            match self.broker.ask_for_window(admin_url, &self.subscribe, batch_size).await {
+                Ok(window) => tracing::info!(topic = %self.policy.topic, window, "asked for a window"),
+                Err(error @ broker::Error::NotFound { .. }) => return Err(error),
+                Err(error) => tracing::warn!(topic = %self.policy.topic, %error, "could not ask for a window"),
+            }
+            self.admin_url = None;
+        }
+        self.broker.subscribe(&self.subscribe).await
     }
 
     /// Waits until the target says that it is well again. An error: it never will be.
