@@ -102,7 +102,9 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Dev(_) => "warn",
+            Self::Check(_) | Self::Inspect(_) => "warn",
+            // It says itself why its connector failed.
+            Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }
     }
 }

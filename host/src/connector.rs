@@ -4,7 +4,7 @@ mod build;
 mod plan;
 mod processor;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,8 @@ use processor::GuestProcessor;
 /// Why a connector can't go on.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
+    #[error("{error}\n --> {}: `path` under [component]", file.display())]
+    Component { error: guest::Error, file: PathBuf },
     #[error(transparent)]
     Guest(#[from] guest::Error),
     #[error("cannot set up the connector's HTTP client: {0}")]
@@ -89,7 +91,8 @@ impl Connector {
     async fn compile(&self) -> Result<Component, Failure> {
         let config = &self.config.component;
         let begun = std::time::Instant::now();
-        let component = self.engine.compile_file(&config.path, config.sha256).await?;
+        let compiled = self.engine.compile_file(&config.path, config.sha256).await;
+        let component = compiled.map_err(|error| Failure::Component { error, file: self.config.file.clone() })?;
         tracing::info!(component = %config.path.display(), sha256 = component.sha256(), "compiled in {:.1?}", begun.elapsed());
         Ok(component)
     }

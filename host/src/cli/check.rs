@@ -66,7 +66,9 @@ impl Check {
                 checked.warnings.extend(findings::grants_against_imports(config, &component));
                 checked.component = Some(component);
             }
-            Err(error) => checked.error = Some(format!("error: {error}\n")),
+            Err(error) => {
+                checked.error = Some(format!("error: {error}\n --> {}: `path` under [component]\n", checked.file))
+            }
         }
         checked
     }
