@@ -1,6 +1,9 @@
 //! What a guest asked to consume, held against what its file grants, becomes the lanes of a connector. A guest reads
 //! nothing that its file does not name.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{

@@ -1,0 +1,137 @@
+//! What a guest asks for, against what a file grants.
+
+use std::path::Path;
+
+use super::*;
+use crate::{config::Environment, record::PayloadFormat};
+
+fn config(rest: &str) -> Config {
+    let text = format!(
+        r#"
+        connector_name = "orders"
+        danube_service_url = "http://127.0.0.1:6650"
+        {rest}
+        [component]
+        path = "orders.wasm"
+        [capabilities]
+        topics = ["/events/*"]
+        [[settings.topic_mappings]]
+        topic = "/default/orders"
+        subscription = "group-1"
+        subscription_type = "Shared"
+        batch_size = 7
+        flush_interval_ms = 5
+        "#
+    );
+    Config::parse(Path::new("orders.toml"), &text, &Environment::default()).expect("the file is good")
+}
+
+fn asked(topic: &str, subscription: &str) -> ConsumerConfig {
+    ConsumerConfig {
+        topic: topic.to_owned(),
+        subscription: subscription.to_owned(),
+        consumer_name: None,
+        subscription_type: SubscriptionType::Shared,
+        key_filters: Vec::new(),
+        expected_schema_subject: None,
+        batch_size: None,
+        batch_bytes: None,
+        flush_interval: None,
+        payload_format: PayloadFormat::Decoded,
+    }
+}
+
+fn plan(config: &Config, asked: Vec<ConsumerConfig>) -> Result<Vec<LanePlan>, Refusal> {
+    lanes(config, "00", asked, "tag")
+}
+
+#[test]
+fn what_the_guest_leaves_open_comes_from_the_mapping() {
+    let lanes = plan(&config(""), vec![asked("/default/orders", "group-1")]).expect("it is mapped");
+    let [lane] = &lanes[..] else { panic!("{} lanes", lanes.len()) };
+    assert_eq!((lane.policy.batch_size, lane.policy.flush_interval), (7, Duration::from_millis(5)));
+    assert_eq!(lane.subscribe.consumer_name, "orders-tag-0");
+}
+
+#[test]
+fn what_the_guest_asks_for_goes_before_the_mapping() {
+    let asked = ConsumerConfig {
+        batch_size: Some(3),
+        payload_format: PayloadFormat::Raw,
+        ..asked("/default/orders", "group-1")
+    };
+    let lanes = plan(&config(""), vec![asked]).expect("it is mapped");
+    assert!((lanes[0].policy.batch_size, lanes[0].policy.raw) == (3, true));
+}
+
+#[test]
+fn a_topic_or_subscription_that_the_file_does_not_name_is_refused() {
+    let strangers = [
+        ("/default/payments", "group-1"),
+        ("/default/orders", "group-2"),
+        ("/default/payments", "orders"),
+        // Granted as topics, but these subscriptions are somebody else's.
+        ("/events/clicks", "group-1"),
+        ("/events/clicks", "orders2"),
+        ("/events/clicks", "order"),
+    ];
+    for (topic, subscription) in strangers {
+        let refusal = plan(&config(""), vec![asked(topic, subscription)]).expect_err("it is not granted");
+        let text = refusal.to_string();
+        assert!(matches!(refusal, Refusal::NotGranted { .. }), "{topic} {subscription}: {text}");
+        assert!(text.contains("orders.toml") && text.contains(topic) && text.contains("help:"), "{text}");
+    }
+}
+
+#[test]
+fn a_granted_topic_is_consumed_on_the_connectors_own_subscriptions() {
+    for subscription in ["orders", "orders-clicks", "orders.eu"] {
+        plan(&config(""), vec![asked("/events/clicks", subscription)]).expect("it is granted");
+    }
+}
+
+#[test]
+fn each_instance_is_a_consumer_with_a_name_of_its_own() {
+    let lanes = plan(&config("instances = 3"), vec![asked("/default/orders", "group-1")]).expect("it is mapped");
+    let names: Vec<_> = lanes.iter().map(|lane| lane.subscribe.consumer_name.as_str()).collect();
+    assert_eq!(names, ["orders-tag-0", "orders-tag-1", "orders-tag-2"]);
+}
+
+#[test]
+fn names_that_the_broker_remembers_stay_the_same_over_restarts() {
+    let name = |subscription_type| {
+        let asked = ConsumerConfig { subscription_type, ..asked("/events/clicks", "orders") };
+        let lanes = lanes(&config(""), "00", vec![asked], "tag").expect("it is granted");
+        lanes[0].subscribe.consumer_name.clone()
+    };
+    assert_eq!(name(SubscriptionType::Exclusive), "orders");
+    assert_eq!(name(SubscriptionType::Failover), "orders-0");
+    assert_eq!(name(SubscriptionType::KeyShared), "orders-tag-0");
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused() {
+    let exclusive = |topic, subscription| ConsumerConfig {
+        subscription_type: SubscriptionType::Exclusive,
+        ..asked(topic, subscription)
+    };
+    let refusals = [
+        plan(&config(""), Vec::new()),
+        plan(&config(""), vec![asked("/events/a", "orders"), asked("/events/a", "orders")]),
+        plan(&config(""), vec![exclusive("/default/orders", "group-1")]),
+        plan(&config("instances = 2"), vec![exclusive("/events/a", "orders")]),
+    ]
+    .map(|plan| plan.expect_err("it makes no sense"));
+    assert!(
+        matches!(
+            refusals,
+            [
+                Refusal::Nothing { .. },
+                Refusal::Twice { .. },
+                Refusal::OtherType { .. },
+                Refusal::ExclusiveWithInstances { .. }
+            ]
+        ),
+        "{refusals:?}"
+    );
+}
