@@ -43,6 +43,8 @@ enum Failure {
     Lane(String),
     #[error("it had not settled everything after `drain_timeout` ({0:?}); what is left will be delivered again")]
     DrainTimeout(Duration),
+    #[error("stopped before everything was settled; what is left will be delivered again")]
+    StoppedNow,
 }
 
 /// A connector as configured.
@@ -180,24 +182,21 @@ impl Connector {
                 drain.cancel();
             }
         };
-        let in_time = tokio::select! {
-            () = all => true,
-            () = self.out_of_time(&drain, shutdown) => false,
+        let cut_short = tokio::select! {
+            () = all => None,
+            cut_short = self.out_of_time(&drain, shutdown) => Some(cut_short),
         };
-        match (failure, in_time) {
-            (Some(failure), _) => Err(failure),
-            (None, true) => Ok(()),
-            (None, false) => Err(Failure::DrainTimeout(self.config.processing.drain_timeout)),
-        }
+        failure.or(cut_short).map_or(Ok(()), Err)
     }
 
     /// Ends when draining has taken too long, or when told not to wait for it.
-    async fn out_of_time(&self, drain: &CancellationToken, shutdown: &Shutdown) {
+    async fn out_of_time(&self, drain: &CancellationToken, shutdown: &Shutdown) -> Failure {
         drain.cancelled().await;
         self.status.set(&self.config.connector_name, Phase::Draining);
+        let drain_timeout = self.config.processing.drain_timeout;
         tokio::select! {
-            () = tokio::time::sleep(self.config.processing.drain_timeout) => {}
-            () = shutdown.stopping_now().cancelled() => {}
+            () = tokio::time::sleep(drain_timeout) => Failure::DrainTimeout(drain_timeout),
+            () = shutdown.stopping_now().cancelled() => Failure::StoppedNow,
         }
     }
 }
