@@ -28,7 +28,7 @@ use processor::GuestProcessor;
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("{error}\n --> {}: `path` under [component]", file.display())]
-    Component { error: guest::Error, file: PathBuf },
+    Component { error: Box<guest::Error>, file: PathBuf },
     #[error(transparent)]
     Guest(#[from] guest::Error),
     #[error("cannot set up the connector's HTTP client: {0}")]
@@ -94,7 +94,8 @@ impl Connector {
         let config = &self.config.component;
         let begun = std::time::Instant::now();
         let compiled = self.engine.compile_file(&config.path, config.sha256).await;
-        let component = compiled.map_err(|error| Failure::Component { error, file: self.config.file.clone() })?;
+        let component =
+            compiled.map_err(|error| Failure::Component { error: Box::new(error), file: self.config.file.clone() })?;
         tracing::info!(component = %config.path.display(), sha256 = component.sha256(), "compiled in {:.1?}", begun.elapsed());
         Ok(component)
     }
