@@ -67,7 +67,7 @@ impl Check {
                 checked.component = Some(component);
             }
             Err(error) => {
-                checked.error = Some(format!("error: {error}\n --> {}: `path` under [component]\n", checked.file))
+                checked.error = Some(format!("error: {error}\n --> {}: `path` under [component]\n", checked.file));
             }
         }
         checked
