@@ -52,7 +52,8 @@ impl<P: Processor> Deliverer<'_, P> {
     pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Collected>, stop: &CancellationToken) -> End {
         while let Some(collected) = batches.recv().await {
             let give_up = collected.since + self.policy.budget;
-            let batch = Batch { topic: self.policy.topic.clone(), attempt: 1, records: collected.records };
+            let LanePolicy { topic, ordered, .. } = &*self.policy;
+            let batch = Batch { topic: topic.clone(), attempt: 1, ordered: *ordered, records: collected.records };
             let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0 }];
             while let Some(mut chunk) = chunks.pop() {
                 match self.write(&mut chunk, give_up, stop).await {
@@ -200,6 +201,7 @@ impl Chunk {
         let tail = Batch {
             topic: self.batch.topic.clone(),
             attempt: self.batch.attempt,
+            ordered: self.batch.ordered,
             records: self.batch.records.split_off(middle),
         };
         Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks }

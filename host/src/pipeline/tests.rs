@@ -75,6 +75,7 @@ impl Rig {
             flush_interval: Duration::from_millis(50),
             raw: false,
             in_order: false,
+            ordered: false,
             expected_schema_subject: None,
             max_retries: 3,
             retry_backoff: Duration::from_millis(100),
@@ -184,6 +185,24 @@ async fn only_the_records_that_asked_for_it_are_tried_again() {
         .await;
     assert_eq!(seen.calls, [(1, vec![0, 1, 2, 3]), (2, vec![1, 3]), (3, vec![1, 3])]);
     assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2, 3]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_is_told_whether_the_order_counts() {
+    for ordered in [true, false] {
+        let mut rig = Rig::new();
+        rig.policy.ordered = ordered;
+        rig.send(0..4).await;
+        let seen = rig
+            .run(move |batch| match (batch.ordered == ordered, batch.records.len()) {
+                (true, 1) => written(batch),
+                // Taken apart, so that the halves are looked at as well.
+                (true, _) => Err(ProcessError::Broken { reason: "too many".to_owned() }),
+                (false, _) => panic!("told otherwise"),
+            })
+            .await;
+        assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2, 3]));
+    }
 }
 
 #[tokio::test(start_paused = true)]
