@@ -73,6 +73,8 @@ pub struct Batch {
     pub topic: Arc<str>,
     /// Which try this is for these records, from 1.
     pub attempt: u32,
+    /// Whether they must be written in the order given; on Key-Shared, those of one key.
+    pub ordered: bool,
     /// Never empty.
     pub records: Vec<Record>,
 }

@@ -1,6 +1,6 @@
 //! A batch: records of one topic, and the walk through them one by one.
 
-use std::{ops::Index, rc::Rc, slice};
+use std::{ops::Index, rc::Rc, slice, time::Duration};
 
 use crate::{Error, Outcomes, Record, Result, SchemaInfo, bindings::danube::sink::records, record::Origin};
 
@@ -10,15 +10,16 @@ pub struct Batch {
     origin: Rc<Origin>,
     attempt: u32,
     ordered: bool,
+    time_limit: Duration,
     records: Vec<Record>,
 }
 
 impl Batch {
-    pub(crate) fn new(raw: records::Batch, ordered: bool) -> Self {
-        let records::Batch { topic, attempt, schemas, records } = raw;
+    pub(crate) fn new(raw: records::Batch) -> Self {
+        let records::Batch { topic, attempt, ordered, time_limit_ms, schemas, records } = raw;
         let origin = Rc::new(Origin { topic, schemas: schemas.into_iter().map(SchemaInfo::from).collect() });
         let records = records.into_iter().map(|raw| Record::new(raw, Rc::clone(&origin))).collect();
-        Self { origin, attempt, ordered, records }
+        Self { origin, attempt, ordered, time_limit: Duration::from_millis(time_limit_ms.into()), records }
     }
 
     /// The topic of all its records, without a partition: `/namespace/topic`.
@@ -32,10 +33,18 @@ impl Batch {
         self.attempt
     }
 
-    /// Whether the records must be written in their order, because the subscription (Exclusive or Failover) promises
-    /// it. After a record that has to be tried again, none behind it may be written in the same call.
+    /// Whether the records must be written in their order, because the subscription (Exclusive, Failover or Key-Shared)
+    /// promises it; on Key-Shared it is the order of those with the same routing key that counts. After a record that has
+    /// to be tried again, none of these may be written in the same call.
     pub fn is_ordered(&self) -> bool {
         self.ordered
+    }
+
+    /// How long this call may take, from its start, before the host ends it. That counts as a crash: the instance is
+    /// dropped, and good records may pass for bad ones. So a sink that can't be done in time writes what it can and asks
+    /// for another try of the rest. That uses up no retry as long as each call writes something.
+    pub fn time_limit(&self) -> Duration {
+        self.time_limit
     }
 
     /// The records.

@@ -22,12 +22,11 @@ pub enum SubscriptionType {
 }
 
 impl SubscriptionType {
-    /// Whether the records of a batch must be written in their order. With Key-Shared they need not: the broker has at
-    /// most one record of a key outstanding.
+    /// Whether the records of a batch must be written in their order; with Key-Shared, those of one key.
     pub fn is_ordered(self) -> bool {
         match self {
-            Self::Exclusive | Self::Failover => true,
-            Self::Shared | Self::KeyShared => false,
+            Self::Exclusive | Self::Failover | Self::KeyShared => true,
+            Self::Shared => false,
         }
     }
 }

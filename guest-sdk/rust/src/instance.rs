@@ -1,6 +1,6 @@
 //! One started sink. The component's exports and the tests of a sink both drive it through this, so that they agree.
 
-use std::{cell::OnceCell, time::Duration};
+use std::time::Duration;
 
 use crate::{
     Batch, ConsumerConfig, Context, Error, Failure, Outcomes, Result, Sink,
@@ -11,15 +11,12 @@ use crate::{
 pub(crate) struct Instance<S> {
     pub(crate) sink: S,
     context: Context,
-    /// The topics whose records must be written in their order. Found out at the first batch: many an instance is only
-    /// asked what to consume.
-    ordered: OnceCell<Vec<String>>,
 }
 
 impl<S: Sink> Instance<S> {
     pub(crate) fn start(context: Context) -> Result<Self> {
         let sink = S::initialize(context.settings()?, &context)?;
-        Ok(Self { sink, context, ordered: OnceCell::new() })
+        Ok(Self { sink, context })
     }
 
     pub(crate) fn consumer_configs(&self) -> Result<Vec<ConsumerConfig>> {
@@ -28,8 +25,7 @@ impl<S: Sink> Instance<S> {
 
     /// Gives a batch to the sink and checks that what it says of it can be understood.
     pub(crate) fn process(&mut self, batch: records::Batch) -> Result<Outcomes> {
-        let ordered = self.is_ordered(&batch.topic);
-        let batch = Batch::new(batch, ordered);
+        let batch = Batch::new(batch);
         let outcomes = self.sink.process_batch(&batch)?;
         match outcomes.failures().last() {
             Some((index, _)) if index >= batch.len() => Err(Error::fatal(format!(
@@ -38,20 +34,6 @@ impl<S: Sink> Instance<S> {
             ))),
             Some(_) | None => Ok(outcomes),
         }
-    }
-
-    /// The contract's batch does not say how its topic is subscribed, but the sink's own wishes do.
-    fn is_ordered(&self, topic: &str) -> bool {
-        let ordered = self.ordered.get_or_init(|| {
-            // Were this an error, the host would have seen it before it sent the batch.
-            let configs = self.consumer_configs().unwrap_or_default();
-            configs
-                .into_iter()
-                .filter(|config| config.subscription_type.is_ordered())
-                .map(|config| config.topic)
-                .collect()
-        });
-        ordered.iter().any(|other| other == topic)
     }
 }
 
@@ -129,8 +111,10 @@ mod tests {
 
     #[test]
     fn the_order_counts_where_the_subscription_promises_it() {
-        assert_eq!((failed("Shared"), failed("Key-Shared")), (vec![1], vec![1]));
-        assert_eq!((failed("Exclusive"), failed("Failover")), (vec![1, 2], vec![1, 2]));
+        assert_eq!(failed("Shared"), [1]);
+        for subscription_type in ["Exclusive", "Failover", "Key-Shared"] {
+            assert_eq!(failed(subscription_type), [1, 2], "{subscription_type}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub trait Sink: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `Retryable` while the target is down.
+    /// `Retryable` while the target is down: the host goes on waiting. Any other error stops the connector.
     fn health_check(&mut self) -> Result<()> {
         Ok(())
     }

@@ -1,9 +1,6 @@
 //! Sends records and tells what became of them.
 
-use std::{
-    iter, slice,
-    time::{Duration, Instant},
-};
+use std::{iter, slice, time::Duration};
 
 use danube_sink::{
     Batch, Context, Error, Outcomes, Record, Result, Sink,
@@ -14,6 +11,7 @@ use crate::{
     config::{Config, Format, Settings, Target},
     key,
     record::Content,
+    time::CallTime,
 };
 
 /// The endpoint takes less in one request.
@@ -47,16 +45,17 @@ impl Sink for HttpSink {
     }
 }
 
-/// The batch in one request or, if the endpoint finds it too large, in as many as it takes.
+/// The batch in one request or, if that is too large for the endpoint or the host, in as many as it takes.
 fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) -> Content) -> Result<Outcomes> {
     let mut outcomes = Outcomes::written();
     let Some(first) = batch.records().first() else { return Ok(outcomes) };
-    let (started, url) = (Instant::now(), target.url.fill(first)?);
+    let (mut time, url) = (CallTime::start(batch.time_limit(), target.timeout), target.url.fill(first)?);
     let mut unsent: Vec<_> = iter::once(0..batch.len()).collect();
     while let Some(range) = unsent.pop() {
         let records = &batch.records()[range.clone()];
-        let answer = request(target, &url, records, content(records, target.envelope))?.send();
-        if range.len() > 1 && answer.as_ref().is_ok_and(|response| response.status() == PAYLOAD_TOO_LARGE) {
+        let request = request(target, &url, records, content(records, target.envelope))?.timeout(time.timeout());
+        let answer = time.spend(|| request.send());
+        if range.len() > 1 && is_too_large(&answer) {
             let middle = range.start + range.len() / 2;
             unsent.extend([middle..range.end, range.start..middle]);
             continue;
@@ -70,7 +69,7 @@ fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) ->
             }
             verdict => range.clone().try_for_each(|index| outcomes.set(index, verdict.clone()))?,
         }
-        if let Some(setback) = Setback::of_time(target, started) {
+        if let Some(setback) = Setback::of_time(&time) {
             setback.hold_back(range.end..batch.len(), &mut outcomes);
             return Ok(outcomes);
         }
@@ -80,7 +79,8 @@ fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) ->
 
 /// A request per record, several at once unless the order counts.
 fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
-    let (started, mut outcomes) = (Instant::now(), Outcomes::written());
+    let mut time = CallTime::start(batch.time_limit(), target.timeout);
+    let mut outcomes = Outcomes::written();
     let at_once = if batch.is_ordered() { 1 } else { target.concurrency };
     let mut waiting = batch.iter().enumerate();
     loop {
@@ -88,8 +88,10 @@ fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
         if sent.is_empty() {
             return Ok(outcomes);
         }
-        let verdicts: Vec<_> = http::send_all(requests).into_iter().map(verdict).collect();
-        let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(target, started));
+        let timeout = time.timeout();
+        let requests = requests.into_iter().map(|request| request.timeout(timeout)).collect();
+        let verdicts: Vec<_> = time.spend(|| http::send_all(requests)).into_iter().map(verdict).collect();
+        let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(&time));
         sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| outcomes.set(index, verdict))?;
         if let Some(setback) = setback {
             setback.hold_back(waiting.map(|(index, _)| index), &mut outcomes);
@@ -142,11 +144,10 @@ impl Setback {
         ends_here.then(|| Self { reason: (*reason).clone(), after })
     }
 
-    /// A call that takes too long is cut off by the host, and good records would pass for bad ones. So the last requests
-    /// of a call start before half of a request's timeout is over, and it ends within one and a half.
-    fn of_time(target: &Target, started: Instant) -> Option<Self> {
+    /// Not enough time. The host may call again at once, and loses no retry on it because something got through.
+    fn of_time(time: &CallTime) -> Option<Self> {
         let reason = "the endpoint is slow, and a call has only so much time".to_owned();
-        (started.elapsed() >= target.timeout / 2).then_some(Self { reason, after: Some(Duration::ZERO) })
+        time.is_short().then_some(Self { reason, after: Some(Duration::ZERO) })
     }
 
     fn hold_back(&self, indices: impl IntoIterator<Item = usize>, outcomes: &mut Outcomes) {
@@ -157,6 +158,14 @@ impl Setback {
 impl From<Setback> for Error {
     fn from(Setback { reason, after }: Setback) -> Self {
         Self::Retryable { reason, after }
+    }
+}
+
+/// Whether fewer records in a request would help.
+fn is_too_large(answer: &Result<Response, http::Error>) -> bool {
+    match answer {
+        Ok(response) => response.status() == PAYLOAD_TOO_LARGE,
+        Err(error) => matches!(error, http::Error::RequestTooLarge(_)),
     }
 }
 
@@ -171,7 +180,7 @@ fn request_for(target: &Target, record: &Record) -> Result<Request> {
 }
 
 fn request(target: &Target, url: &str, records: &[Record], content: Content) -> Result<Request> {
-    let mut request = Request::new(&target.method, url).timeout(target.timeout);
+    let mut request = Request::new(&target.method, url);
     for (name, value) in &target.headers {
         request = request.header(name, value);
     }

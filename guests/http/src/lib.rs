@@ -6,6 +6,7 @@ mod connector;
 mod key;
 mod record;
 mod template;
+mod time;
 
 use connector::HttpSink;
 

@@ -166,6 +166,11 @@ fn policy(
         asked.flush_interval.or(mapping.and_then(|m| m.flush_interval)).unwrap_or(processing.flush_interval);
     let subject = asked.expected_schema_subject.clone();
     let subject = subject.or_else(|| mapping.and_then(|m| m.expected_schema_subject.clone()));
+    let (in_order, ordered) = match subscription_type {
+        SubscriptionType::Exclusive | SubscriptionType::Failover => (true, true),
+        SubscriptionType::KeyShared => (false, true),
+        SubscriptionType::Shared => (false, false),
+    };
     LanePolicy {
         connector: config.connector_name.as_str().into(),
         component_sha256: component_sha256.into(),
@@ -176,7 +181,8 @@ fn policy(
         flush_interval,
         raw: asked.payload_format == PayloadFormat::Raw
             || mapping.and_then(|m| m.payload_format) == Some(PayloadFormat::Raw),
-        in_order: matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover),
+        in_order,
+        ordered,
         expected_schema_subject: subject,
         max_retries: config.retry.max_retries,
         retry_backoff: config.retry.backoff,

@@ -1,7 +1,7 @@
 //! The versions of the contract, one module each. Generated types stay in those modules; what leaves them are records,
 //! verdicts and errors. A new version is a new module, a new variant of [`Contract`], and the arms that follow from it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use wasmtime::{
     Store,
@@ -116,9 +116,14 @@ impl Guest {
         }
     }
 
-    pub(super) async fn process_batch(&self, store: &mut Store<State>, batch: &Batch) -> Outcome<Vec<Verdict>> {
+    pub(super) async fn process_batch(
+        &self,
+        store: &mut Store<State>,
+        batch: &Batch,
+        limit: Duration,
+    ) -> Outcome<Vec<Verdict>> {
         match self {
-            Self::V0_1(guest) => guest.process_batch(store, batch).await,
+            Self::V0_1(guest) => guest.process_batch(store, batch, limit).await,
         }
     }
 

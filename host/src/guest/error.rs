@@ -42,10 +42,12 @@ pub enum Error {
         backtrace: String,
     },
     /// A call took too long, what the host did for the guest included. The instance is gone.
-    #[error("no answer within {limit:?}")]
+    #[error("no answer within {limit:?} ({set_by})")]
     Deadline {
         /// The limit that held for the call.
         limit: Duration,
+        /// Where it comes from: the key of the connector's file, for people.
+        set_by: &'static str,
     },
     /// The guest crashed after it was refused memory. The instance is gone.
     #[error("out of memory: limit {} (limits.memory)", Size(*limit))]

@@ -11,6 +11,10 @@ use crate::{
     record::{Batch, Verdict},
 };
 
+/// What sets the limit of a start, and that of every later call.
+const START_LIMIT: &str = "limits.start_timeout";
+const CALL_LIMIT: &str = "limits.call_timeout, or what was left of the broker's ack timeout";
+
 /// What an instance is started with. The same options start it anew.
 #[derive(Debug, Clone)]
 pub struct InstanceOptions {
@@ -30,6 +34,8 @@ pub struct InstanceOptions {
     pub start_timeout: Duration,
     /// Its way out.
     pub gate: Arc<Gate>,
+    /// The largest request body that the gate lets out, in bytes: a guest is told a larger one from a malformed request.
+    pub http_request_body: u64,
     /// How much of its output is logged.
     pub log: LogOptions,
 }
@@ -67,8 +73,7 @@ impl Instance {
             Ok((guest, answer))
         };
         let started = tokio::time::timeout(*start_timeout, starting).await;
-        let ended = ended(&store, started, *start_timeout)?;
-        let (guest, answer) = ended;
+        let (guest, answer) = ended(&store, started, *start_timeout, START_LIMIT)?;
         answer.map_err(without_batch)?;
         Ok(Self { live: Some(Live { store, guest }), call_timeout: *call_timeout })
     }
@@ -84,14 +89,14 @@ impl Instance {
     }
 
     /// Has the guest write a batch. Gives one verdict per record, in the order of the records. `deadline` holds for this
-    /// call if it is shorter than the call timeout.
+    /// call if it is shorter than the call timeout; the guest is told which limit holds.
     ///
     /// # Errors
     /// [`Error::Retryable`], [`Error::Rejected`] and [`Error::Fatal`] are the guest's answers, [`Error::Contract`] is for
     /// answers that it may not give; the instance can be called again. After every other error it is gone.
     pub async fn process_batch(&mut self, batch: &Batch, deadline: Option<Duration>) -> Result<Vec<Verdict>, Error> {
         let (mut live, limit) = self.begin(deadline)?;
-        let outcome = tokio::time::timeout(limit, live.guest.process_batch(&mut live.store, batch)).await;
+        let outcome = tokio::time::timeout(limit, live.guest.process_batch(&mut live.store, batch, limit)).await;
         self.finish(live, outcome, limit)
     }
 
@@ -134,7 +139,7 @@ impl Instance {
     }
 
     fn finish<T>(&mut self, live: Live, outcome: Timed<Result<T, Error>>, limit: Duration) -> Result<T, Error> {
-        let answer = ended(&live.store, outcome, limit)?;
+        let answer = ended(&live.store, outcome, limit, CALL_LIMIT)?;
         self.live = Some(live);
         answer
     }
@@ -143,13 +148,13 @@ impl Instance {
 type Timed<T> = Result<wasmtime::Result<T>, tokio::time::error::Elapsed>;
 
 /// What came of a call into the guest, whatever it was.
-fn ended<T>(store: &Store<State>, outcome: Timed<T>, limit: Duration) -> Result<T, Error> {
+fn ended<T>(store: &Store<State>, outcome: Timed<T>, limit: Duration, set_by: &'static str) -> Result<T, Error> {
     let State { log, memory, .. } = store.data();
     log.flush();
     match outcome {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(Error::from_call(&error, memory.refused())),
-        Err(_) => Err(Error::Deadline { limit }),
+        Err(_) => Err(Error::Deadline { limit, set_by }),
     }
 }
 

@@ -41,7 +41,10 @@ fn options(grants: Vec<Grant>) -> InstanceOptions {
         // Far longer than any test should take.
         call_timeout: Duration::from_secs(120),
         start_timeout: Duration::from_secs(120),
-        gate: Arc::new(Gate::new(GateOptions::new("orders", "orders.toml", grants)).unwrap()),
+        gate: Arc::new(
+            Gate::new(GateOptions { request_body: 8, ..GateOptions::new("orders", "orders.toml", grants) }).unwrap(),
+        ),
+        http_request_body: 8,
         log: LogOptions::default(),
     }
 }
@@ -65,7 +68,7 @@ fn record(offset: u64, payload: &str) -> Record {
 
 fn batch(payloads: &[&str]) -> Batch {
     let records = payloads.iter().zip(0..).map(|(payload, offset)| record(offset, payload)).collect();
-    Batch { topic: "/default/t".into(), attempt: 1, records }
+    Batch { topic: "/default/t".into(), attempt: 1, ordered: false, records }
 }
 
 /// Rejects every record with its own payload as the reason: what went in comes out.
@@ -109,6 +112,25 @@ async fn records_go_in_and_verdicts_come_out_in_order() {
     assert_eq!(verdicts, [Verdict::Written, Verdict::Written]);
     assert!(writes.is_usable());
     assert_eq!(writes.memory_bytes(), 2 * 65536);
+}
+
+#[tokio::test]
+async fn a_guest_knows_the_order_and_its_time() {
+    // Asks for another try after the time limit, with a reason of as many bytes as `ordered` counts.
+    let tell = "(i32.store offset=12 (i32.const 2048) (local.get $ordered))
+        (i32.store offset=20 (i32.const 2048) (local.get $time_limit))
+        (i32.const 2048)";
+    let answer = (2048, words(&[1, 0, 3000, 0, 1, 0]));
+    let mut instance = started(&Core { data: vec![answer, (3000, b"!".to_vec())], ..Core::processing(tell) }).await;
+    let mut told = async |ordered, deadline| {
+        let batch = Batch { ordered, ..batch(&["a"]) };
+        let error = instance.process_batch(&batch, deadline).await.unwrap_err();
+        let Error::Retryable { reason, after: Some(limit) } = &error else { panic!("{error:?}") };
+        (reason == "!", limit.as_secs())
+    };
+    assert_eq!(told(true, Some(Duration::from_secs(90))).await, (true, 90));
+    assert_eq!(told(false, Some(Duration::from_secs(600))).await, (false, 120));
+    assert_eq!(told(false, None).await, (false, 120));
 }
 
 /// Lanes are tasks: every call must be able to move between threads.
@@ -168,7 +190,8 @@ async fn what_initialize_says_is_the_outcome_of_the_start() {
     let endless = Core { initialize: "(loop (br 0)) unreachable".into(), ..Core::default() };
     let options = InstanceOptions { start_timeout: Duration::from_millis(30), ..options(vec![]) };
     let late = Instance::start(&compiled(&endless).await, &options).await.unwrap_err();
-    assert!(matches!(late, Error::Deadline { limit } if limit.as_millis() == 30));
+    assert!(matches!(late, Error::Deadline { limit, .. } if limit.as_millis() == 30));
+    assert_eq!(late.to_string(), "no answer within 30ms (limits.start_timeout)");
 }
 
 #[tokio::test]
@@ -190,14 +213,16 @@ async fn a_crash_ends_the_instance_and_says_where() {
 async fn an_endless_loop_meets_its_deadline() {
     let mut instance = started(&Core::processing("(loop (br 0)) unreachable")).await;
     let error = instance.process_batch(&batch(&["a"]), Some(Duration::from_millis(40))).await.unwrap_err();
-    assert!(matches!(error, Error::Deadline { limit } if limit.as_millis() == 40), "{error:?}");
+    assert!(matches!(error, Error::Deadline { limit, .. } if limit.as_millis() == 40), "{error:?}");
+    let expected = "no answer within 40ms (limits.call_timeout, or what was left of the broker's ack timeout)";
+    assert_eq!(error.to_string(), expected);
     assert!(!instance.is_usable());
 
     let component = compiled(&Core::processing("(loop (br 0)) unreachable")).await;
     let options = InstanceOptions { call_timeout: Duration::from_millis(30), ..options(vec![]) };
     let mut instance = Instance::start(&component, &options).await.unwrap();
     let error = instance.process_batch(&batch(&["a"]), Some(Duration::from_secs(60))).await.unwrap_err();
-    assert!(matches!(error, Error::Deadline { limit } if limit.as_millis() == 30), "{error:?}");
+    assert!(matches!(error, Error::Deadline { limit, .. } if limit.as_millis() == 30), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The second verb: give batches to the guest and sort out what it says of them. Retries are bounded by number and by
-//! the broker's patience; when they are used up the lane parks. A batch that breaks the guest is halved until the one
-//! record that does it stands alone.
+//! the broker's patience; when they are used up the lane parks. What settles some records is no retry of the others. A
+//! batch that breaks the guest is halved until the one record that does it stands alone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,6 +33,8 @@ struct Chunk {
     batch: Batch,
     owed: Vec<Owed>,
     breaks: u32,
+    /// Calls in a row that settled nothing. The guest counts every call, see [`Batch::attempt`].
+    stalled: u32,
 }
 
 /// What to do with a chunk after a call.
@@ -52,8 +54,9 @@ impl<P: Processor> Deliverer<'_, P> {
     pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Collected>, stop: &CancellationToken) -> End {
         while let Some(collected) = batches.recv().await {
             let give_up = collected.since + self.policy.budget;
-            let batch = Batch { topic: self.policy.topic.clone(), attempt: 1, records: collected.records };
-            let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0 }];
+            let LanePolicy { topic, ordered, .. } = &*self.policy;
+            let batch = Batch { topic: topic.clone(), attempt: 1, ordered: *ordered, records: collected.records };
+            let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0, stalled: 0 }];
             while let Some(mut chunk) = chunks.pop() {
                 match self.write(&mut chunk, give_up, stop).await {
                     None => {}
@@ -73,12 +76,19 @@ impl<P: Processor> Deliverer<'_, P> {
     async fn write(&mut self, chunk: &mut Chunk, give_up: Instant, stop: &CancellationToken) -> Option<Next> {
         let mut backoff = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
         loop {
+            let records = chunk.batch.records.len();
             let (reason, after) = match self.call(chunk, give_up).await {
                 Next::Done => return None,
                 Next::Again { reason, after } => (reason, after),
                 next @ (Next::Split | Next::End(_)) => return Some(next),
             };
-            if chunk.batch.attempt > self.policy.max_retries {
+            if chunk.batch.records.len() < records {
+                chunk.stalled = 0;
+                backoff.reset();
+            } else {
+                chunk.stalled += 1;
+            }
+            if chunk.stalled > self.policy.max_retries {
                 return Some(Next::End(End::Parked { reason }));
             }
             let pause = backoff.next().max(after.unwrap_or_default());
@@ -200,8 +210,9 @@ impl Chunk {
         let tail = Batch {
             topic: self.batch.topic.clone(),
             attempt: self.batch.attempt,
+            ordered: self.batch.ordered,
             records: self.batch.records.split_off(middle),
         };
-        Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks }
+        Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks, stalled: self.stalled }
     }
 }

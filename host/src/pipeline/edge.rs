@@ -80,6 +80,8 @@ pub(crate) struct LanePolicy {
     pub(crate) raw: bool,
     /// Exclusive and Failover: this lane gets every record of the topic, in order.
     pub(crate) in_order: bool,
+    /// What the guest is told of the order: it must be kept on Key-Shared too, where the lane gets some of the records.
+    pub(crate) ordered: bool,
     pub(crate) expected_schema_subject: Option<String>,
     pub(crate) max_retries: u32,
     pub(crate) retry_backoff: Duration,

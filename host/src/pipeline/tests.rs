@@ -75,6 +75,7 @@ impl Rig {
             flush_interval: Duration::from_millis(50),
             raw: false,
             in_order: false,
+            ordered: false,
             expected_schema_subject: None,
             max_retries: 3,
             retry_backoff: Duration::from_millis(100),
@@ -184,6 +185,72 @@ async fn only_the_records_that_asked_for_it_are_tried_again() {
         .await;
     assert_eq!(seen.calls, [(1, vec![0, 1, 2, 3]), (2, vec![1, 3]), (3, vec![1, 3])]);
     assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2, 3]));
+}
+
+/// Writes the first record and asks at once for another call for the others, as a guest does that runs out of time.
+fn bit_by_bit(batch: &Batch) -> Result<Vec<Verdict>, ProcessError> {
+    let mut verdicts =
+        vec![Verdict::Retry { reason: "no time".to_owned(), after: Some(Duration::ZERO) }; batch.records.len()];
+    verdicts[0] = Verdict::Written;
+    Ok(verdicts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_makes_progress_uses_up_no_retry() {
+    let mut rig = Rig::new();
+    rig.policy.max_retries = 1;
+    rig.send(0..6).await;
+    let seen = rig.run(bit_by_bit).await;
+    assert_eq!((seen.end, seen.acked), (End::Drained, (0..6).collect()));
+    let expected: Vec<Call> = (0..6).map(|first| (first as u32 + 1, (first..6).collect())).collect();
+    assert_eq!(seen.calls, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_count_from_the_last_progress() {
+    let mut rig = Rig::new();
+    rig.policy.max_retries = 2;
+    rig.send(0..4).await;
+    let seen = rig
+        .run(|batch| match batch.attempt {
+            1 | 4.. => Err(retryable("busy")),
+            _ => bit_by_bit(batch),
+        })
+        .await;
+    assert_eq!(seen.end, End::Parked { reason: "busy".to_owned() });
+    let sizes: Vec<_> = seen.calls.iter().map(|(attempt, offsets)| (*attempt, offsets.len())).collect();
+    assert_eq!(sizes, [(1, 4), (2, 4), (3, 3), (4, 2), (5, 2), (6, 2)]);
+    assert_eq!(seen.acked, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_does_not_stretch_the_brokers_patience() {
+    let mut rig = Rig::new();
+    rig.policy.budget = Duration::from_millis(250);
+    rig.send(0..9).await;
+    let seen = rig.run(bit_by_bit).await;
+    assert_eq!(seen.end, End::Parked { reason: "no time".to_owned() });
+    let written = u64::try_from(seen.calls.len()).unwrap();
+    assert!((1..9).contains(&written), "{written}");
+    assert_eq!(seen.acked, (0..written).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_is_told_whether_the_order_counts() {
+    for ordered in [true, false] {
+        let mut rig = Rig::new();
+        rig.policy.ordered = ordered;
+        rig.send(0..4).await;
+        let seen = rig
+            .run(move |batch| match (batch.ordered == ordered, batch.records.len()) {
+                (true, 1) => written(batch),
+                // Taken apart, so that the halves are looked at as well.
+                (true, _) => Err(ProcessError::Broken { reason: "too many".to_owned() }),
+                (false, _) => panic!("told otherwise"),
+            })
+            .await;
+        assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2, 3]));
+    }
 }
 
 #[tokio::test(start_paused = true)]

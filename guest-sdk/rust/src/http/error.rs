@@ -9,6 +9,9 @@ pub enum Error {
     /// The request itself is malformed. Becomes `Fatal`.
     #[error("invalid request: {0}")]
     InvalidRequest(String),
+    /// The body of the request is larger than the host accepts; fewer records in a request may help. Becomes `Rejected`.
+    #[error("request too large: {0}")]
+    RequestTooLarge(String),
     /// The name could not be resolved, or the connection could not be made or broke. Becomes `Retryable`.
     #[error("cannot connect: {0}")]
     Connect(String),
@@ -18,7 +21,8 @@ pub enum Error {
     /// No complete response in time; the target may or may not have acted on the request. Becomes `Retryable`.
     #[error("timed out: {0}")]
     Timeout(String),
-    /// The response is larger than the host accepts. Becomes `Rejected`.
+    /// The response is larger than the host accepts, or those to one call are together larger than the instance's memory
+    /// limit. Becomes `Rejected`.
     #[error("response too large: {0}")]
     TooLarge(String),
     /// The peer does not speak HTTP as it should, or broke off in the middle of its response. Becomes `Retryable`.
@@ -32,7 +36,7 @@ impl From<Error> for crate::Error {
         match error {
             Error::Denied(_) | Error::InvalidRequest(_) => Self::fatal(reason),
             Error::Connect(_) | Error::Tls(_) | Error::Timeout(_) | Error::Protocol(_) => Self::retryable(reason),
-            Error::TooLarge(_) => Self::rejected(reason),
+            Error::RequestTooLarge(_) | Error::TooLarge(_) => Self::rejected(reason),
         }
     }
 }
@@ -48,6 +52,7 @@ mod tests {
         for (error, expected) in [
             (Error::Denied(why()), SinkError::fatal("why")),
             (Error::InvalidRequest(why()), SinkError::fatal("invalid request: why")),
+            (Error::RequestTooLarge(why()), SinkError::rejected("request too large: why")),
             (Error::Connect(why()), SinkError::retryable("cannot connect: why")),
             (Error::Tls(why()), SinkError::retryable("no TLS session: why")),
             (Error::Timeout(why()), SinkError::retryable("timed out: why")),

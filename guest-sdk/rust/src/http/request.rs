@@ -141,6 +141,11 @@ impl Request {
         self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    /// How long the whole exchange may take, if that was said.
+    pub fn timeout_value(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The body, if there is one.
     pub fn body(&self) -> Option<&Body> {
         self.body.as_ref()

@@ -62,7 +62,7 @@ impl Response {
         self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The headers, in the order received, with names in lower case.
+    /// The headers, with names in lower case. The values of one name stand together, in the order received.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

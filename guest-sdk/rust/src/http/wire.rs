@@ -58,6 +58,7 @@ mod host {
             match error {
                 contract::HttpError::Denied(why) => Self::Denied(why),
                 contract::HttpError::InvalidRequest(why) => Self::InvalidRequest(why),
+                contract::HttpError::RequestTooLarge(why) => Self::RequestTooLarge(why),
                 contract::HttpError::Connect(why) => Self::Connect(why),
                 contract::HttpError::Tls(why) => Self::Tls(why),
                 contract::HttpError::Timeout(why) => Self::Timeout(why),

@@ -1,10 +1,10 @@
 //! A host that drives a sink natively, and an HTTP endpoint to go with it.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
 use serde_json::Value;
 
-use super::record::{RecordBuilder, contract_batch};
+use super::record::{RecordBuilder, TIME_LIMIT, contract_batch};
 use crate::{
     ConsumerConfig, Context, Outcomes, Result, Sink,
     bindings::exports::danube::sink::sink,
@@ -15,6 +15,7 @@ use crate::{
 /// Plays the host for one instance of a sink, by the same code that a component runs.
 pub struct Host<S> {
     instance: Instance<S>,
+    time_limit: Duration,
 }
 
 impl<S: Sink> Host<S> {
@@ -25,7 +26,14 @@ impl<S: Sink> Host<S> {
     /// `Fatal` for settings that don't fit the sink's `Config`; whatever the sink says.
     pub fn start(settings: &Value) -> Result<Self> {
         let raw = sink::Context { connector_name: "test".to_owned(), instance: 0, settings: settings.to_string() };
-        Ok(Self { instance: Instance::start(Context::new(raw))? })
+        Ok(Self { instance: Instance::start(Context::new(raw))?, time_limit: TIME_LIMIT })
+    }
+
+    /// The same with another [time limit](crate::Batch::time_limit) for each batch: 20 seconds by default. The sink is only
+    /// told; nothing ends a call that takes longer.
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
     }
 
     /// What the sink wants to consume.
@@ -44,7 +52,14 @@ impl<S: Sink> Host<S> {
     ///
     /// What the sink says of the batch as a whole.
     pub fn deliver(&mut self, topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Result<Outcomes> {
-        self.instance.process(contract_batch(topic, 1, records))
+        let batch = contract_batch(topic, self.is_ordered(topic), self.time_limit, records);
+        self.instance.process(batch)
+    }
+
+    fn is_ordered(&self, topic: &str) -> bool {
+        // A sink that does not want the topic at all can still be tested with records of it.
+        let configs = self.consumer_configs().unwrap_or_default();
+        configs.iter().any(|config| config.topic == topic && config.subscription_type.is_ordered())
     }
 
     /// The sink itself.

@@ -1,12 +1,15 @@
 //! Records and batches made by hand.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use crate::{
     Batch, Record, SchemaInfo,
     bindings::danube::sink::records::{self, Payload, SinkRecord},
     record::Origin,
 };
+
+/// How long a call may take where a test does not say: what the host allows by default.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Makes a record. What is not said has a plain default: topic `/default/test`, offset 0 (in a batch: the position),
 /// publish time 0, producer `test`, nothing else.
@@ -110,23 +113,31 @@ impl RecordBuilder {
     }
 }
 
-/// The first try of a batch, on a subscription without order.
+/// The first try of a batch, on a subscription without order, with 20 seconds for the call.
 pub fn batch(topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Batch {
-    Batch::new(contract_batch(topic, 1, records), false)
+    Batch::new(contract_batch(topic, false, TIME_LIMIT, records))
 }
 
-/// The first try of a batch, on a subscription that keeps the order.
+/// The first try of a batch, on a subscription that keeps the order, with 20 seconds for the call.
 pub fn ordered_batch(topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Batch {
-    Batch::new(contract_batch(topic, 1, records), true)
+    Batch::new(contract_batch(topic, true, TIME_LIMIT, records))
 }
 
-/// A batch as the host sends it.
+/// The first try of a batch, as the host sends it.
 pub(super) fn contract_batch(
     topic: &str,
-    attempt: u32,
+    ordered: bool,
+    time_limit: Duration,
     records: impl IntoIterator<Item = RecordBuilder>,
 ) -> records::Batch {
-    let mut batch = records::Batch { topic: topic.to_owned(), attempt, schemas: Vec::new(), records: Vec::new() };
+    let mut batch = records::Batch {
+        topic: topic.to_owned(),
+        attempt: 1,
+        ordered,
+        time_limit_ms: u32::try_from(time_limit.as_millis()).unwrap_or(u32::MAX),
+        schemas: Vec::new(),
+        records: Vec::new(),
+    };
     for (position, builder) in (0_u64..).zip(records) {
         let RecordBuilder { topic: _, offset, schema, mut raw } = builder;
         raw.offset = offset.unwrap_or(position);

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use danube_sink::{
     Failure,
@@ -32,6 +32,10 @@ impl Rig {
             endpoint(request)
         });
         Self { host: Host::start(&settings).expect("the settings are valid"), requests }
+    }
+
+    fn with_time_limit(self, limit: Duration) -> Self {
+        Self { host: self.host.with_time_limit(limit), ..self }
     }
 
     fn deliver(&mut self, documents: &[&str]) -> Result<Outcomes> {
@@ -113,13 +117,23 @@ fn a_pause_is_passed_on() {
 
 #[test]
 fn a_batch_that_is_too_large_is_split() {
-    let too_large = |request: &Request| request.body().is_some_and(|body| body.bytes().len() > 6);
-    let mut rig = Rig::start(json!({ "url": "http://h/" }), "Shared", move |request| {
-        Ok(Response::new(if too_large(request) { 413 } else { 200 }))
-    });
-    let outcomes = rig.deliver(&["1", "2", "12345", "4"]).expect("most of it is written");
-    assert_eq!(rig.bodies(), ["[1,2,12345,4]", "[1,2]", "[12345,4]", "[12345]", "[4]"]);
-    assert_eq!(summary(&outcomes), [(2, false, "status 413")]);
+    let refusals = [
+        (Ok(Response::new(413)), "status 413"),
+        (Err(http::Error::RequestTooLarge("6 bytes".to_owned())), "request too large: 6 bytes"),
+    ];
+    for (refusal, reason) in refusals {
+        let too_large = |request: &Request| request.body().is_some_and(|body| body.bytes().len() > 6);
+        let mut rig = Rig::start(json!({ "url": "http://h/" }), "Shared", move |request| {
+            if too_large(request) { refusal.clone() } else { Ok(Response::new(200)) }
+        });
+        let outcomes = rig.deliver(&["1", "2", "12345", "4"]).expect("most of it is written");
+        assert_eq!(rig.bodies(), ["[1,2,12345,4]", "[1,2]", "[12345,4]", "[12345]", "[4]"]);
+        assert_eq!(summary(&outcomes), [(2, false, reason)]);
+        assert_split_keys(&rig);
+    }
+}
+
+fn assert_split_keys(rig: &Rig) {
     let keys: Vec<_> =
         rig.requests.borrow().iter().filter_map(|r| r.header_value("idempotency-key").map(str::to_owned)).collect();
     assert_eq!(keys[1..], ["/default/orders@0-1", "/default/orders@2-3", "/default/orders@2", "/default/orders@3"]);
@@ -172,11 +186,14 @@ fn an_endpoint_that_is_down_fails_the_batch() {
     assert_eq!(rig.requests.borrow().len(), 2);
 }
 
-/// Answers after as long as a call of a sink with `timeout_ms = 2` may start requests.
+/// Long enough for one slow answer, not for two.
+const SHORT: Duration = Duration::from_millis(2);
+
+/// Answers after half of the time that a [`SHORT`] call has.
 fn slowly(status: u16) -> impl FnMut(&Request) -> Result<Response, http::Error> {
     move |_| {
         let started = Instant::now();
-        while started.elapsed() < Duration::from_millis(1) {
+        while started.elapsed() < SHORT / 2 {
             std::hint::spin_loop();
         }
         Ok(Response::new(status))
@@ -185,8 +202,7 @@ fn slowly(status: u16) -> impl FnMut(&Request) -> Result<Response, http::Error> 
 
 #[test]
 fn a_call_ends_before_the_host_cuts_it_off() {
-    let settings = json!({ "url": "http://h/", "format": "single", "concurrency": 2, "timeout_ms": 2 });
-    let mut rig = Rig::start(settings, "Shared", slowly(200));
+    let mut rig = single("Shared", slowly(200)).with_time_limit(SHORT);
     let outcomes = rig.deliver(&["1", "2", "3"]).expect("some are written");
     let reason = "not sent: the endpoint is slow, and a call has only so much time".to_owned();
     let expected = Failure::Retry { reason, after: Some(Duration::ZERO) };
@@ -194,19 +210,36 @@ fn a_call_ends_before_the_host_cuts_it_off() {
 
     let mut first = true;
     let mut slow = slowly(200);
-    let mut rig = Rig::start(json!({ "url": "http://h/", "timeout_ms": 2 }), "Shared", move |request| {
+    let mut rig = Rig::start(json!({ "url": "http://h/" }), "Shared", move |request| {
         if std::mem::take(&mut first) { Ok(Response::new(413)) } else { slow(request) }
     });
+    rig = rig.with_time_limit(SHORT);
     let outcomes = rig.deliver(&["1", "2", "3"]).expect("some are written");
     assert_eq!(outcomes.failures().collect::<Vec<_>>(), [(1, &expected), (2, &expected)]);
 }
 
 #[test]
+fn a_request_ends_before_the_call() {
+    let settings = |timeout: u32| json!({ "url": "http://h/", "timeout_ms": timeout });
+    let timeout = |settings| {
+        let rig = Rig::start(settings, "Shared", |_| Ok(Response::new(200)));
+        let mut rig = rig.with_time_limit(Duration::from_secs(3600));
+        rig.deliver(&["1"]).expect("the endpoint takes it");
+        let timeout = rig.requests.borrow()[0].timeout_value();
+        timeout.expect("every request has one")
+    };
+    assert_eq!(timeout(settings(1000)), Duration::from_secs(1));
+    assert!(timeout(settings(u32::MAX)) < Duration::from_secs(3600));
+}
+
+#[test]
 fn the_order_is_kept_where_it_counts() {
-    let mut rig = single("Failover", as_asked);
-    let outcomes = rig.deliver(&["200", "422", "503", "200"]).expect("some are written");
-    let expected = [(1, false, "status 422"), (2, true, "status 503"), (3, true, "not sent: status 503")];
-    assert_eq!(summary(&outcomes), expected);
+    for subscription_type in ["Exclusive", "Failover", "Key-Shared"] {
+        let mut rig = single(subscription_type, as_asked);
+        let outcomes = rig.deliver(&["200", "422", "503", "200"]).expect("some are written");
+        let expected = [(1, false, "status 422"), (2, true, "status 503"), (3, true, "not sent: status 503")];
+        assert_eq!(summary(&outcomes), expected, "{subscription_type}");
+    }
 }
 
 #[test]

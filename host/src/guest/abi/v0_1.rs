@@ -1,5 +1,7 @@
 //! Version 0.1 of the contract: calls into a guest, and the host's side of what it imports.
 
+use std::time::Duration;
+
 use wasmtime::{
     Store,
     component::{ComponentNamedList, Instance, InstancePre, Lift, Lower, types},
@@ -120,11 +122,22 @@ impl Guest {
         Ok(Ok(configs.into_iter().map(ConsumerConfig::from).collect()))
     }
 
-    pub(super) async fn process_batch(&self, store: &mut Store<State>, batch: &Batch) -> Outcome<Vec<Verdict>> {
+    pub(super) async fn process_batch(
+        &self,
+        store: &mut Store<State>,
+        batch: &Batch,
+        limit: Duration,
+    ) -> Outcome<Vec<Verdict>> {
         let parts = convert::Parts::of(batch);
         let records = parts.records(batch);
-        let lowered =
-            records::Batch { topic: &batch.topic, attempt: batch.attempt, schemas: &parts.schemas, records: &records };
+        let lowered = records::Batch {
+            topic: &batch.topic,
+            attempt: batch.attempt,
+            ordered: batch.ordered,
+            time_limit_ms: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
+            schemas: &parts.schemas,
+            records: &records,
+        };
         Ok(match self.sink.call_process_batch(store, lowered).await? {
             Ok(failures) => convert::verdicts(failures, batch.records.len()),
             Err(error) => Err(error.into()),

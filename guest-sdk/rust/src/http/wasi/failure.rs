@@ -10,7 +10,6 @@ pub(super) fn error(code: &ErrorCode, target: &str) -> Error {
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Error::Denied(why),
         ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
         | ErrorCode::HttpRequestMethodInvalid
         | ErrorCode::HttpRequestUriInvalid
         | ErrorCode::HttpRequestUriTooLong
@@ -19,6 +18,7 @@ pub(super) fn error(code: &ErrorCode, target: &str) -> Error {
         | ErrorCode::HttpRequestTrailerSectionSize(_)
         | ErrorCode::HttpRequestTrailerSize(_)
         | ErrorCode::ConfigurationError => Error::InvalidRequest(why),
+        ErrorCode::HttpRequestBodySize(_) => Error::RequestTooLarge(why),
         ErrorCode::DnsTimeout
         | ErrorCode::DnsError(_)
         | ErrorCode::DestinationNotFound

@@ -176,6 +176,7 @@ mod tests {
         let batch = Batch {
             topic: "/default/t".into(),
             attempt: 1,
+            ordered: false,
             records: vec![
                 record(0, Some(&first), &[("a", "1"), ("b", "2")]),
                 record(1, None, &[]),
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn payloads_are_not_copied() {
-        let batch = Batch { topic: "/default/t".into(), attempt: 1, records: vec![record(9, None, &[])] };
+        let records = vec![record(9, None, &[])];
+        let batch = Batch { topic: "/default/t".into(), attempt: 1, ordered: false, records };
         let Payload::Binary(bytes) = &batch.records[0].payload else { unreachable!() };
         let parts = Parts::of(&batch);
         let records::Payload::Binary(lowered) = parts.records(&batch)[0].payload else { unreachable!() };
