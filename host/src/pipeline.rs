@@ -12,6 +12,7 @@ mod decode;
 mod deliver;
 mod edge;
 mod gaps;
+mod health;
 mod in_hand;
 mod lane;
 mod settle;

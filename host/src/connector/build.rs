@@ -64,7 +64,6 @@ pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>)
         call_timeout: config.limits.call_timeout,
         start_timeout: config.limits.start_timeout,
         gate: gate.clone(),
-        http_request_body: config.limits.http_request_body,
         log: LogOptions {
             min_level: config.processing.log_level,
             lines_per_second: config.limits.log_lines_per_second,

@@ -34,8 +34,6 @@ pub struct InstanceOptions {
     pub start_timeout: Duration,
     /// Its way out.
     pub gate: Arc<Gate>,
-    /// The largest request body that the gate lets out, in bytes: a guest is told a larger one from a malformed request.
-    pub http_request_body: u64,
     /// How much of its output is logged.
     pub log: LogOptions,
 }

@@ -29,8 +29,6 @@ pub(super) struct State {
     http: WasiHttpCtx,
     hooks: WasiHooks,
     pub(super) session: Session,
-    /// The largest request body that the session sends, in bytes.
-    pub(super) request_body: u64,
     pub(super) log: GuestLog,
     pub(super) memory: MemoryAccount,
 }
@@ -47,7 +45,7 @@ impl State {
     }
 
     fn new(options: &InstanceOptions) -> Self {
-        let InstanceOptions { connector_name, instance, env, memory, gate, http_request_body, log, .. } = options;
+        let InstanceOptions { connector_name, instance, env, memory, gate, log, .. } = options;
         let log = GuestLog::new(connector_name.clone(), *instance, log);
         let session = gate.session(*memory);
         let mut wasi = WasiCtx::builder();
@@ -64,7 +62,6 @@ impl State {
             http: WasiHttpCtx::new(),
             hooks: WasiHooks::new(session.clone()),
             session,
-            request_body: *http_request_body,
             log,
             memory: MemoryAccount::new(*memory),
         }

@@ -44,7 +44,6 @@ fn options(grants: Vec<Grant>) -> InstanceOptions {
         gate: Arc::new(
             Gate::new(GateOptions { request_body: 8, ..GateOptions::new("orders", "orders.toml", grants) }).unwrap(),
         ),
-        http_request_body: 8,
         log: LogOptions::default(),
     }
 }

@@ -11,6 +11,7 @@ use super::{
     backoff::Backoff,
     collect::Collected,
     edge::{End, LanePolicy, Owed, ProcessError, Processor, Rejected, Settlement, Stage},
+    health::Health,
 };
 use crate::{
     metrics::LaneMetrics,
@@ -37,7 +38,7 @@ struct Chunk {
     stalled: u32,
 }
 
-/// What to do with a chunk after a call.
+/// What a call means for a chunk.
 enum Next {
     /// Every record of it is settled.
     Done,
@@ -49,51 +50,79 @@ enum Next {
     End(End),
 }
 
+/// How the tries of a chunk ended.
+enum Tried {
+    Settled,
+    Split,
+    End(End),
+}
+
 impl<P: Processor> Deliverer<'_, P> {
     /// Works until there are no more batches, or until it can't go on. When `stop` is called nothing is tried twice.
     pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Collected>, stop: &CancellationToken) -> End {
-        while let Some(collected) = batches.recv().await {
-            let give_up = collected.since + self.policy.budget;
-            let LanePolicy { topic, ordered, .. } = &*self.policy;
-            let batch = Batch { topic: topic.clone(), attempt: 1, ordered: *ordered, records: collected.records };
-            let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0, stalled: 0 }];
-            while let Some(mut chunk) = chunks.pop() {
-                match self.write(&mut chunk, give_up, stop).await {
-                    None => {}
-                    Some(Next::Split) => {
-                        let tail = chunk.split_off();
-                        chunks.extend([tail, chunk]);
+        let mut health = Health::new(&self.policy);
+        loop {
+            let end = tokio::select! {
+                biased;
+                collected = batches.recv() => match collected {
+                    None => return End::Drained,
+                    Some(collected) => {
+                        let end = self.deliver(collected, stop).await;
+                        health.is_well();
+                        end
                     }
-                    Some(Next::End(end)) => return end,
-                    Some(Next::Done | Next::Again { .. }) => {}
-                }
+                },
+                () = health.due() => health.sort(self.processor.health_check().await),
+            };
+            if let Some(end) = end {
+                return end;
             }
         }
-        End::Drained
     }
 
-    /// Tries a chunk until it is settled. `None`: it is.
-    async fn write(&mut self, chunk: &mut Chunk, give_up: Instant, stop: &CancellationToken) -> Option<Next> {
-        let mut backoff = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
+    /// Has one batch written, in pieces if it must be. `Some`: the session is over.
+    async fn deliver(&mut self, collected: Collected, stop: &CancellationToken) -> Option<End> {
+        let LanePolicy { topic, ordered, hold, budget, .. } = &*self.policy;
+        let since = if *hold { Instant::now() } else { collected.since };
+        let give_up = since + *budget;
+        let batch = Batch { topic: topic.clone(), attempt: 1, ordered: *ordered, records: collected.records };
+        let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0, stalled: 0 }];
+        while let Some(mut chunk) = chunks.pop() {
+            match self.write(&mut chunk, give_up, stop).await {
+                Tried::Settled => {}
+                Tried::Split => {
+                    let tail = chunk.split_off();
+                    chunks.extend([tail, chunk]);
+                }
+                Tried::End(end) => return Some(end),
+            }
+        }
+        None
+    }
+
+    /// Tries a chunk until it is settled, or until the broker would deliver it again.
+    async fn write(&mut self, chunk: &mut Chunk, mut give_up: Instant, stop: &CancellationToken) -> Tried {
+        let LanePolicy { retry_backoff, max_backoff, max_retries, budget, hold, .. } = *self.policy;
+        let mut backoff = Backoff::new(retry_backoff, max_backoff);
         loop {
             let records = chunk.batch.records.len();
             let (reason, after) = match self.call(chunk, give_up).await {
-                Next::Done => return None,
                 Next::Again { reason, after } => (reason, after),
-                next @ (Next::Split | Next::End(_)) => return Some(next),
+                Next::Done => return Tried::Settled,
+                Next::Split => return Tried::Split,
+                Next::End(end) => return Tried::End(end),
             };
-            if chunk.batch.records.len() < records {
-                chunk.stalled = 0;
+            if chunk.settled_some(records) {
                 backoff.reset();
-            } else {
-                chunk.stalled += 1;
             }
-            if chunk.stalled > self.policy.max_retries {
-                return Some(Next::End(End::Parked { reason }));
-            }
-            let pause = backoff.next().max(after.unwrap_or_default());
-            if Instant::now() + pause >= give_up {
-                return Some(Next::End(End::Parked { reason }));
+            let mut pause = backoff.next().max(after.unwrap_or_default());
+            if chunk.stalled > max_retries || Instant::now() + pause >= give_up {
+                if !hold {
+                    return Tried::End(End::Parked { reason });
+                }
+                pause = pause.max(max_backoff);
+                give_up = Instant::now() + pause + budget;
+                chunk.stalled = 0;
             }
             tracing::warn!(
                 topic = %self.policy.topic, attempt = chunk.batch.attempt, records = chunk.batch.records.len(), %reason,
@@ -101,7 +130,7 @@ impl<P: Processor> Deliverer<'_, P> {
             );
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return Some(Next::End(End::Drained)),
+                () = stop.cancelled() => return Tried::End(End::Drained),
             }
             chunk.batch.attempt += 1;
             self.metrics.retried.inc_by(chunk.batch.records.len() as u64);
@@ -198,6 +227,14 @@ fn rejection(record: Record, owed: Owed, stage: Stage, reason: String, attempts:
 }
 
 impl Chunk {
+    /// Counts a call after which the chunk is still there; `before` is how many records it had. Breaking the guest is
+    /// counted apart.
+    fn settled_some(&mut self, before: usize) -> bool {
+        let progress = self.batch.records.len() < before;
+        self.stalled = if progress { 0 } else { self.stalled + u32::from(self.breaks == 0) };
+        progress
+    }
+
     fn keep(&mut self, record: Record, owed: Owed) {
         self.batch.records.push(record);
         self.owed.push(owed);

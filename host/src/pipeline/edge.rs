@@ -82,12 +82,16 @@ pub(crate) struct LanePolicy {
     pub(crate) in_order: bool,
     /// What the guest is told of the order: it must be kept on Key-Shared too, where the lane gets some of the records.
     pub(crate) ordered: bool,
+    /// Never park: Key-Shared, where the broker drops what a consumer holds that goes away.
+    pub(crate) hold: bool,
     pub(crate) expected_schema_subject: Option<String>,
     pub(crate) max_retries: u32,
     pub(crate) retry_backoff: Duration,
     pub(crate) max_backoff: Duration,
     /// How long after its first record arrived a batch must be settled: inside the broker's ack timeout.
     pub(crate) budget: Duration,
+    pub(crate) health_check_interval: Duration,
+    pub(crate) health_check_failure_threshold: u32,
     pub(crate) on_reject: OnReject,
     pub(crate) on_mismatch: OnReject,
 }

@@ -46,7 +46,7 @@ impl Processor for Script {
     }
 
     async fn health_check(&mut self) -> Result<(), ProcessError> {
-        Ok(())
+        Err(retryable("no route to host"))
     }
 
     async fn shutdown(&mut self) {}
@@ -76,6 +76,9 @@ impl Rig {
             raw: false,
             in_order: false,
             ordered: false,
+            hold: false,
+            health_check_interval: HOUR,
+            health_check_failure_threshold: 2,
             expected_schema_subject: None,
             max_retries: 3,
             retry_backoff: Duration::from_millis(100),
@@ -271,6 +274,46 @@ async fn a_pause_beyond_the_brokers_patience_parks_at_once() {
     let seen = rig.run(move |_| Err(ProcessError::Retryable { reason: "come back later".to_owned(), after })).await;
     assert_eq!(seen.end, End::Parked { reason: "come back later".to_owned() });
     assert_eq!(seen.calls.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_broker_drops_what_a_consumer_holds_the_lane_holds_on_through_an_outage() {
+    let mut rig = Rig::new();
+    rig.policy.hold = true;
+    rig.send(0..2).await;
+    let begun = Instant::now();
+    let seen = rig
+        .run(move |batch| match begun.elapsed() < HOUR {
+            true => Err(retryable("connection refused")),
+            false => written(batch),
+        })
+        .await;
+    assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_lane_parks_when_its_target_stays_unwell() {
+    let mut rig = Rig::new();
+    rig.policy.health_check_interval = Duration::from_secs(30);
+    let keep_open = rig.to_session.clone();
+    let seen = rig.run(|_| panic!("there are no records")).await;
+    assert_eq!(seen.end, End::Parked { reason: "no route to host".to_owned() });
+    drop(keep_open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn breaking_the_guest_is_no_retry() {
+    let mut rig = Rig::new();
+    rig.policy.max_retries = 0;
+    rig.policy.on_reject = OnReject::Skip;
+    rig.send(0..3).await;
+    let seen = rig
+        .run(|batch| match batch.records.iter().any(|record| record.offset == 1) {
+            true => Err(ProcessError::Broken { reason: "unreachable".to_owned() }),
+            false => written(batch),
+        })
+        .await;
+    assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,9 +13,12 @@ pub enum Error {
     /// No grant allows it; the text ends with the line that would.
     #[error("{0}")]
     Denied(String),
-    /// The request itself is malformed, or too large.
+    /// The request itself is malformed.
     #[error("{0}")]
     InvalidRequest(String),
+    /// The body of the request is larger than the host lets out.
+    #[error("{0}")]
+    RequestTooLarge(String),
     /// The name could not be resolved, or the connection could not be made or broke.
     #[error("{0}")]
     Connect(String),
@@ -41,7 +44,7 @@ impl Gate {
             return self.classify_dial(error, target);
         }
         if let Some(error) = cause::<body::TooLarge>(error) {
-            return Error::InvalidRequest(error.to_string());
+            return Error::RequestTooLarge(error.to_string());
         }
         let innermost = innermost(error);
         let Some(hyper) = cause::<hyper::Error>(error) else {

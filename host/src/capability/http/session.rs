@@ -80,7 +80,7 @@ impl Session {
         let target = self.gate.check(&method, &url)?;
         if body.len() as u64 > limits.request_body {
             let limit = limits.request_body;
-            return Err(Error::InvalidRequest(TooLarge { side: Side::Request, limit }.to_string()));
+            return Err(Error::RequestTooLarge(TooLarge { side: Side::Request, limit }.to_string()));
         }
         let mut headers = message::headers(&headers, limits)?;
         message::add_user_agent(&mut headers);

@@ -37,7 +37,7 @@ impl GateStats {
     pub(super) fn failed(&self, error: &Error) {
         let counter = match error {
             Error::Denied(_) => &self.denied,
-            Error::InvalidRequest(_) => &self.invalid,
+            Error::InvalidRequest(_) | Error::RequestTooLarge(_) => &self.invalid,
             Error::Connect(_) => &self.connect_errors,
             Error::Tls(_) => &self.tls_errors,
             Error::Timeout(_) => &self.timeouts,

@@ -131,6 +131,7 @@ fn to_wasi(error: &Error) -> WasiError {
     match error {
         Error::Denied(_) => WasiError::HttpRequestDenied,
         Error::InvalidRequest(text) => WasiError::InternalError(Some(text.clone())),
+        Error::RequestTooLarge(_) => WasiError::HttpRequestBodySize(None),
         Error::Connect(_) => WasiError::ConnectionRefused,
         Error::Tls(_) => WasiError::TlsProtocolError,
         Error::Timeout(_) => WasiError::HttpResponseTimeout,

@@ -41,31 +41,12 @@ impl log::Host for State {
 
 impl http::Host for State {
     async fn send(&mut self, request: http::Request) -> Result<http::Response, http::HttpError> {
-        let request = Request::from(request);
-        let too_large = self.is_too_large(&request);
-        answer(self.session.send(request).await, too_large)
+        Ok(self.session.send(request.into()).await?.into())
     }
 
     async fn send_all(&mut self, requests: Vec<http::Request>) -> Vec<Result<http::Response, http::HttpError>> {
-        let requests: Vec<_> = requests.into_iter().map(Request::from).collect();
-        let too_large: Vec<_> = requests.iter().map(|request| self.is_too_large(request)).collect();
-        let responses = self.session.send_all(requests).await;
-        responses.into_iter().zip(too_large).map(|(response, too_large)| answer(response, too_large)).collect()
-    }
-}
-
-impl State {
-    fn is_too_large(&self, request: &Request) -> bool {
-        request.body.len() as u64 > self.request_body
-    }
-}
-
-/// What the guest is told. The gate calls a request with too large a body invalid; the contract tells them apart.
-fn answer(response: Result<Response, Error>, too_large: bool) -> Result<http::Response, http::HttpError> {
-    match response {
-        Ok(response) => Ok(response.into()),
-        Err(Error::InvalidRequest(text)) if too_large => Err(http::HttpError::RequestTooLarge(text)),
-        Err(error) => Err(error.into()),
+        let responses = self.session.send_all(requests.into_iter().map(Request::from).collect()).await;
+        responses.into_iter().map(|response| Ok(response?.into())).collect()
     }
 }
 
@@ -97,6 +78,7 @@ impl From<Error> for http::HttpError {
         match error {
             Error::Denied(text) => Self::Denied(text),
             Error::InvalidRequest(text) => Self::InvalidRequest(text),
+            Error::RequestTooLarge(text) => Self::RequestTooLarge(text),
             Error::Connect(text) => Self::Connect(text),
             Error::Tls(text) => Self::Tls(text),
             Error::Timeout(text) => Self::Timeout(text),
