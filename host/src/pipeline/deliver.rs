@@ -41,6 +41,8 @@ enum Next {
     Done,
     /// What is left of it needs another try.
     Again { reason: String, after: Option<Duration> },
+    /// It broke the guest, perhaps by chance: it gets one more try, however few retries the target is given.
+    Anew { reason: String },
     /// It breaks the guest: try its halves.
     Split,
     /// The session is over.
@@ -62,7 +64,7 @@ impl<P: Processor> Deliverer<'_, P> {
                         chunks.extend([tail, chunk]);
                     }
                     Some(Next::End(end)) => return end,
-                    Some(Next::Done | Next::Again { .. }) => {}
+                    Some(Next::Done | Next::Again { .. } | Next::Anew { .. }) => {}
                 }
             }
         }
@@ -73,12 +75,13 @@ impl<P: Processor> Deliverer<'_, P> {
     async fn write(&mut self, chunk: &mut Chunk, give_up: Instant, stop: &CancellationToken) -> Option<Next> {
         let mut backoff = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
         loop {
-            let (reason, after) = match self.call(chunk, give_up).await {
+            let (reason, after, spent) = match self.call(chunk, give_up).await {
                 Next::Done => return None,
-                Next::Again { reason, after } => (reason, after),
+                Next::Again { reason, after } => (reason, after, chunk.batch.attempt > self.policy.max_retries),
+                Next::Anew { reason } => (reason, None, false),
                 next @ (Next::Split | Next::End(_)) => return Some(next),
             };
-            if chunk.batch.attempt > self.policy.max_retries {
+            if spent {
                 return Some(Next::End(End::Parked { reason }));
             }
             let pause = backoff.next().max(after.unwrap_or_default());
@@ -164,7 +167,7 @@ impl<P: Processor> Deliverer<'_, P> {
             topic = %self.policy.topic, records = chunk.batch.records.len(), breaks = chunk.breaks, %reason, "the guest broke"
         );
         match (chunk.breaks < BREAKS_BEFORE_SPLIT, chunk.batch.records.len()) {
-            (true, _) => Next::Again { reason, after: None },
+            (true, _) => Next::Anew { reason },
             (false, 1) => self.reject_all(chunk, Stage::Trap, &reason).await,
             (false, _) => Next::Split,
         }
