@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+mod cli;
 mod delivery;
 mod errors;
 mod guests;
 mod isolation;
+mod lifecycle;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");
