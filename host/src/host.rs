@@ -60,6 +60,9 @@ impl Host {
         let engine = Engine::new(&EngineOptions { cache_dir: options.cache_dir.clone() })?;
         let metrics = Arc::new(Metrics::default());
         let status = Status::new(metrics.clone());
+        for config in &configs {
+            status.set(&config.connector_name, Phase::Starting { cause: None });
+        }
         let host_tag: Arc<str> = format!("{:08x}", rand::random::<u32>()).into();
         let connectors = configs
             .into_iter()
@@ -103,7 +106,6 @@ impl Host {
         let mut running = JoinSet::new();
         for connector in self.connectors {
             let name = connector.config.connector_name.clone();
-            self.status.set(&name, Phase::Starting { cause: None });
             let (status, shutdown) = (self.status.clone(), shutdown.clone());
             running.spawn(async move {
                 if let Err(error) = tokio::spawn(connector.run(shutdown)).await {

@@ -54,6 +54,8 @@ struct Growing {
     /// When the last record came.
     last: Instant,
     due: bool,
+    /// A record that would make it too large, and when it came. It begins the next one.
+    next: Option<(Record, Owed, Instant)>,
 }
 
 /// Where records come from: the broker's channel, and a stand-in for it in tests.
@@ -74,7 +76,7 @@ impl Collector {
                 biased;
                 () = stop.cancelled() => break,
                 slot = self.to_deliver.reserve(), if growing.due => match slot {
-                    Ok(slot) => slot.send(mem::replace(&mut growing, Growing::new()).finish()),
+                    Ok(slot) => slot.send(growing.take(&self.policy)),
                     Err(_) => return,
                 },
                 event = intake.recv(), if !full => match event {
@@ -102,9 +104,9 @@ impl Collector {
                 }
             }
         }
-        if !growing.records.is_empty() {
+        while !growing.records.is_empty() {
             // A closed channel means that nobody can write the batch any more; the broker keeps it.
-            let _ = self.to_deliver.send(growing.finish()).await;
+            let _ = self.to_deliver.send(growing.take(&self.policy)).await;
         }
     }
 
@@ -120,7 +122,7 @@ impl Collector {
         match self.decoder.decode(delivery).await {
             Ok((record, owed)) => {
                 self.metrics.newest_age.set(age_seconds(&record));
-                growing.push(record, owed, received);
+                growing.push(record, owed, received, &self.policy);
                 Ok(())
             }
             Err(rejected) => self.reject(rejected).await,
@@ -135,21 +137,26 @@ impl Collector {
 impl Growing {
     fn new() -> Self {
         let now = Instant::now();
-        Self { records: Vec::new(), owed: Vec::new(), bytes: 0, since: now, last: now, due: false }
+        Self { records: Vec::new(), owed: Vec::new(), bytes: 0, since: now, last: now, due: false, next: None }
     }
 
-    fn push(&mut self, record: Record, owed: Owed, now: Instant) {
+    /// Adds a record, or keeps it for the next batch if this one would grow beyond its bytes.
+    fn push(&mut self, record: Record, owed: Owed, now: Instant, policy: &LanePolicy) {
+        self.last = now;
+        let bytes = self.bytes + record.payload.len();
         if self.records.is_empty() {
             self.since = now;
+        } else if bytes > policy.batch_bytes {
+            self.next = Some((record, owed, now));
+            return;
         }
-        self.last = now;
-        self.bytes += record.payload.len();
+        self.bytes = bytes;
         self.records.push(record);
         self.owed.push(owed);
     }
 
     fn is_full(&self, policy: &LanePolicy) -> bool {
-        self.records.len() >= policy.batch_size || self.bytes >= policy.batch_bytes
+        self.next.is_some() || self.records.len() >= policy.batch_size || self.bytes >= policy.batch_bytes
     }
 
     /// Whether there is something that time can make due.
@@ -161,8 +168,14 @@ impl Growing {
         self.since + policy.flush_interval
     }
 
-    fn finish(self) -> Collected {
-        Collected { records: self.records, owed: self.owed, since: self.since }
+    /// Gives the batch away and begins the next one.
+    fn take(&mut self, policy: &LanePolicy) -> Collected {
+        let Self { records, owed, since, next, .. } = mem::replace(self, Self::new());
+        if let Some((record, owed, received)) = next {
+            self.push(record, owed, received, policy);
+            self.due = self.is_full(policy);
+        }
+        Collected { records, owed, since }
     }
 }
 

@@ -1,0 +1,135 @@
+//! What the command says, to the letter: `UPDATE_EXPECT=1 cargo test -p danube-wasm-tests cli` accepts new texts.
+//! And what `dev` does.
+
+mod dev;
+
+use std::path::Path;
+
+use danube_wasm_tests::{
+    guests,
+    process::{Ended, Process},
+};
+use expect_test::{ExpectFile, expect_file};
+use tempfile::TempDir;
+
+use crate::COMMAND;
+
+/// A folder with the components of both sinks.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, component) in [("http.wasm", guests::SINK_HTTP), ("stdout.wasm", guests::SINK_STDOUT)] {
+        std::fs::copy(component, folder.path().join(name)).unwrap();
+    }
+    std::fs::write(folder.path().join("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    std::fs::write(folder.path().join("empty.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    folder
+}
+
+/// A connector's file of a golden test.
+fn connector(component: &str, rest: &str) -> String {
+    format!(
+        r#"connector_name = "orders"
+danube_service_url = "http://127.0.0.1:6650"
+
+[component]
+path = "{component}"
+
+[processing]
+on_reject = "skip"
+{rest}
+[settings]
+url = "https://example.com/in"
+
+[[settings.topic_mappings]]
+topic = "/default/orders"
+subscription = "orders"
+"#
+    )
+}
+
+/// Runs the command in a folder and compares all that it says and how it ends.
+async fn says(folder: &Path, args: &[&str], expected: ExpectFile) {
+    let ended = Process::start(COMMAND, folder, args).end().await;
+    expected.assert_eq(&transcript(args, &ended, folder));
+}
+
+/// The text of a golden file: what differs from machine to machine and from build to build is left out.
+fn transcript(args: &[&str], ended: &Ended, folder: &Path) -> String {
+    let said = format!(
+        "$ danube-wasm {}\n{}{}exit code {}\n",
+        args.join(" "),
+        marked("", &ended.stdout),
+        marked("! ", &ended.stderr),
+        ended.code.expect("ended by a signal")
+    );
+    let said = said.replace("danube-wasm-under-test", "danube-wasm").replace(folder.to_str().unwrap(), "<folder>");
+    let lines = said.lines().map(|line| match line.trim_start().starts_with("size ") {
+        true => "  size      <number> bytes\n".to_owned(),
+        false => format!("{}\n", without_digests(line).trim_end()),
+    });
+    lines.collect()
+}
+
+fn marked(mark: &str, text: &str) -> String {
+    text.lines().map(|line| format!("{mark}{line}\n")).collect()
+}
+
+fn without_digests(line: &str) -> String {
+    let is_hex = |c: char| c.is_ascii_hexdigit();
+    let mut line = line.to_owned();
+    while let Some(digest) = line.split(|c| !is_hex(c)).find(|word| word.len() == 64) {
+        line = line.replace(&digest.to_owned(), "<sha256>");
+    }
+    line
+}
+
+#[tokio::test]
+async fn help() {
+    let folder = folder();
+    says(folder.path(), &["--help"], expect_file!["../golden/help.txt"]).await;
+    says(folder.path(), &["run", "--help"], expect_file!["../golden/help_run.txt"]).await;
+    says(folder.path(), &["check", "--help"], expect_file!["../golden/help_check.txt"]).await;
+    says(folder.path(), &["inspect", "--help"], expect_file!["../golden/help_inspect.txt"]).await;
+    says(folder.path(), &["dev", "--help"], expect_file!["../golden/help_dev.txt"]).await;
+}
+
+#[tokio::test]
+async fn inspect() {
+    let folder = folder();
+    says(folder.path(), &["inspect", "http.wasm"], expect_file!["../golden/inspect_http.txt"]).await;
+    says(folder.path(), &["inspect", "stdout.wasm"], expect_file!["../golden/inspect_stdout.txt"]).await;
+    says(folder.path(), &["inspect", "module.wasm"], expect_file!["../golden/inspect_module.txt"]).await;
+    says(folder.path(), &["inspect", "empty.wasm"], expect_file!["../golden/inspect_other_world.txt"]).await;
+    says(folder.path(), &["inspect", "missing.wasm"], expect_file!["../golden/inspect_missing.txt"]).await;
+}
+
+#[tokio::test]
+async fn check_of_what_is_right() {
+    let folder = folder();
+    let granted = "[capabilities]\nhttp = [\"https://example.com\"]\n";
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", granted)).unwrap();
+    says(folder.path(), &["check", "orders.toml"], expect_file!["../golden/check_ok.txt"]).await;
+    std::fs::write(folder.path().join("sealed.toml"), connector("http.wasm", "")).unwrap();
+    says(folder.path(), &["check", "sealed.toml"], expect_file!["../golden/check_no_grant.txt"]).await;
+    std::fs::write(folder.path().join("useless.toml"), connector("stdout.wasm", granted)).unwrap();
+    says(folder.path(), &["check", "useless.toml"], expect_file!["../golden/check_useless_grant.txt"]).await;
+}
+
+#[tokio::test]
+async fn check_of_what_is_wrong() {
+    let folder = folder();
+    let text = connector("http.wasm", "batch_sise = 5\n");
+    std::fs::write(folder.path().join("typo.toml"), text).unwrap();
+    says(folder.path(), &["check", "typo.toml"], expect_file!["../golden/check_typo.txt"]).await;
+    for (file, component) in [("module.toml", "module.wasm"), ("world.toml", "empty.wasm"), ("none.toml", "no.wasm")] {
+        std::fs::write(folder.path().join(file), connector(component, "")).unwrap();
+    }
+    says(folder.path(), &["check", "module.toml"], expect_file!["../golden/check_module.txt"]).await;
+    says(folder.path(), &["check", "world.toml"], expect_file!["../golden/check_other_world.txt"]).await;
+    says(folder.path(), &["check", "none.toml"], expect_file!["../golden/check_no_component.txt"]).await;
+    says(folder.path(), &["check", "missing.toml"], expect_file!["../golden/check_missing.txt"]).await;
+    let digest = format!("sha256 = \"{}\"\n", "0".repeat(64));
+    let text = connector("http.wasm", "").replace("path = \"http.wasm\"\n", &format!("path = \"http.wasm\"\n{digest}"));
+    std::fs::write(folder.path().join("digest.toml"), text).unwrap();
+    says(folder.path(), &["check", "digest.toml"], expect_file!["../golden/check_digest.txt"]).await;
+}

@@ -1,0 +1,40 @@
+//! Every guest of the workspace has a test here that carries its name, in which it writes one record. A guest without
+//! one does not compile.
+
+use danube_wasm_tests::{for_each_guest, guests, rig::Rig};
+
+macro_rules! has_a_test {
+    ($guest:ident) => {
+        const _: fn() = $guest;
+    };
+}
+for_each_guest!(has_a_test);
+
+#[tokio::test]
+async fn sink_http() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let _host = rig.run(&[rig.http(&topic)]).await;
+    rig.publish(&topic, [r#"{"n":1}"#]).await;
+    assert_eq!(rig.endpoint.until_records(1).await[0]["n"], 1);
+}
+
+#[tokio::test]
+async fn sink_stdout() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector = rig.connector(guests::SINK_STDOUT).consume(&topic);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    rig.publish(&topic, [r#"{"n":1}"#]).await;
+    host.until_acknowledged(&connector, 1).await;
+}
+
+#[tokio::test]
+async fn guest_scripted() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let _host = rig.run(&[rig.scripted(&topic)]).await;
+    rig.publish(&topic, [r#"{"n":1}"#]).await;
+    let records = rig.endpoint.until_records(1).await;
+    assert_eq!((&records[0]["payload"]["n"], &records[0]["topic"]), (&1.into(), &topic.name().into()));
+}
