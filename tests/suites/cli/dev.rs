@@ -67,7 +67,11 @@ async fn the_shipped_stdout_file_works() {
     shipped(folder.path(), "stdout.toml", guests::SINK_STDOUT);
     let args = ["stdout.toml", "--receiver", "127.0.0.1:0", "--count", "50", "--expect", "acks"];
     let ended = dev(folder.path(), &args, "").await;
-    assert!(ended.code == Some(0) && ended.stdout.contains("ok: the connector wrote every record"), "{ended:?}");
+    assert!(
+        ended.code == Some(0) && ended.stdout.contains("ok: every record of /default/events was written"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains(r#""offset":0,"#), "what the guest prints is shown: {ended:?}");
 }
 
 #[tokio::test]
