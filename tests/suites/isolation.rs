@@ -2,7 +2,7 @@
 //! shown as failed with its cause, and the others work.
 
 use danube_wasm_tests::{
-    endpoint::Answer,
+    endpoint::{Answer, Request},
     guests,
     rig::{Connector, Rig},
 };
@@ -36,7 +36,7 @@ async fn several_connectors_at_once_get_their_own_records() {
         host.until_acknowledged(connector, 20).await;
         let requests = rig.endpoint.requests();
         let own = requests.iter().filter(|request| request.path == format!("/{n}"));
-        let records: Vec<_> = own.flat_map(|request| request.records()).collect();
+        let records: Vec<_> = own.flat_map(Request::records).collect();
         assert_eq!(distinct_numbers(&records), Vec::from_iter(0..20));
     }
 }
