@@ -41,7 +41,7 @@ pub use self::{
     caution::Caution,
     environment::Environment,
     error::{Error, Errors, Mistake, Warning},
-    grant::{HostPattern, HttpGrant, Scheme},
+    grant::HttpGrant,
     limits::Limits,
     load::{load, load_each},
     mapping::TopicMapping,

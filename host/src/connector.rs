@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    capability::{destination, http::Gate},
+    capability::http::Gate,
     config::Config,
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
@@ -33,8 +33,6 @@ enum Failure {
     Guest(#[from] guest::Error),
     #[error("cannot set up the connector's HTTP client: {0}")]
     Gate(std::io::Error),
-    #[error(transparent)]
-    Grant(#[from] destination::Error),
     #[error(transparent)]
     Plan(#[from] plan::Refusal),
     #[error(transparent)]

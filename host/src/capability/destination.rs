@@ -1,12 +1,14 @@
 //! A grant: one destination that a connector's file allows, as `https://host[:port][/path]` with optional methods and
-//! address ranges. Parsing comes from the config, matching from the HTTP gate, and `Display` prints the line to write.
+//! address ranges. This is the only grammar of `[capabilities] http`: the config parses with it, the HTTP gate matches
+//! with it, and `Display` prints the line to write.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use ::http::Method;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+mod error;
 mod host;
 mod target;
 
@@ -16,63 +18,10 @@ mod tests;
 pub(crate) use self::target::has_user;
 use self::target::is_ambiguous;
 pub use self::{
+    error::{Error, PathError},
     host::HostPattern,
     target::{Scheme, Target},
 };
-
-/// Why a text is not a grant.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The text is not a URL.
-    #[error("`{url}` is not a URL: {reason}")]
-    Url {
-        /// As written.
-        url: String,
-        /// What the parser says.
-        reason: url::ParseError,
-    },
-    /// Neither `http` nor `https`.
-    #[error("`{url}` has the scheme `{scheme}`; a grant starts with https:// or http://")]
-    Scheme {
-        /// As written.
-        url: String,
-        /// The scheme found.
-        scheme: String,
-    },
-    /// A part of the URL that a grant can't have.
-    #[error("`{url}` has {part}, which a grant can't limit; write `{instead}`")]
-    Part {
-        /// As written.
-        url: String,
-        /// The part, in words.
-        part: &'static str,
-        /// The grant without it.
-        instead: String,
-    },
-    /// A `*` somewhere else than as the whole first label of a name with at least two more.
-    #[error(
-        "`{host}` is not a host pattern: `*` may only be the first label, before at least two others, \
-         as in `*.example.com`"
-    )]
-    Wildcard {
-        /// The host as written.
-        host: String,
-    },
-    /// Not an HTTP method.
-    #[error("`{0}` is not an HTTP method")]
-    Method(String),
-    /// An empty list of methods.
-    #[error("`methods` is empty, which grants nothing; leave it out to grant every method")]
-    NoMethods,
-    /// A path that does not start with `/`, or has more than a path in it.
-    #[error("`{path}` is not a path prefix: {reason}")]
-    Path {
-        /// As written.
-        path: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
 
 /// One destination that a connector may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,44 +38,41 @@ pub struct Grant {
 
 impl Grant {
     /// Reads `https://host[:port][/path]`. The host may be a name, `*.` and a name, or an address. A path at the end
-    /// limits the grant to that path and what is below it.
+    /// limits the grant as [`with_path`](Self::with_path) does.
     ///
     /// # Errors
     /// The text is not such a URL, or has parts that can't be limited (user, query, fragment).
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let url = Url::parse(text).map_err(|reason| Error::Url { url: without_secrets(text), reason })?;
-        let scheme = Scheme::of(&url)
-            .ok_or_else(|| Error::Scheme { url: without_secrets(text), scheme: url.scheme().to_owned() })?;
-        let host =
-            url.host().ok_or_else(|| Error::Url { url: without_secrets(text), reason: url::ParseError::EmptyHost })?;
+        if !text.contains("://") {
+            return Err(Error::NoScheme);
+        }
+        let url = Url::parse(text).map_err(Error::Url)?;
+        let scheme = Scheme::of(&url).ok_or(Error::Scheme)?;
+        if has_user(&url) {
+            return Err(Error::User);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::Query);
+        }
+        let host = url.host().ok_or(Error::Url(url::ParseError::EmptyHost))?;
         let host = HostPattern::parse(&host)?;
         let port = url.port().unwrap_or(scheme.default_port());
-        let grant = Self { scheme, host, port, methods: None, path: "/".into(), addresses: Vec::new() };
-        let part = match (&url, url.query(), url.fragment()) {
-            (url, _, _) if has_user(url) => Some("a user name"),
-            (_, Some(_), _) => Some("a query"),
-            (_, _, Some(_)) => Some("a fragment"),
-            (_, None, None) => None,
-        };
-        if let Some(part) = part {
-            return Err(Error::Part { url: without_secrets(text), part, instead: grant.origin() });
+        if port == 0 {
+            return Err(Error::Port);
         }
-        grant.with_path(url.path())
+        let path = normal(url.path()).map_err(Error::UrlPath)?;
+        Ok(Self { scheme, host, port, methods: None, path, addresses: Vec::new() })
     }
 
-    /// Limits the grant to these methods, in any case.
+    /// Limits the grant to these methods.
     ///
     /// # Errors
-    /// The list is empty, or one of them is not a method.
-    pub fn with_methods<S: AsRef<str>>(mut self, methods: &[S]) -> Result<Self, Error> {
+    /// There are none.
+    pub fn with_methods(mut self, methods: Vec<Method>) -> Result<Self, Error> {
         if methods.is_empty() {
             return Err(Error::NoMethods);
         }
-        let parse = |method: &S| {
-            let method = method.as_ref();
-            Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| Error::Method(method.into()))
-        };
-        self.methods = Some(methods.iter().map(parse).collect::<Result<_, _>>()?);
+        self.methods = Some(methods);
         Ok(self)
     }
 
@@ -135,21 +81,11 @@ impl Grant {
     /// # Errors
     /// It is not an absolute path, has an encoded slash, backslash or dot in it, or the grant has a path already.
     pub fn with_path(mut self, path: &str) -> Result<Self, Error> {
-        let fail = |reason| Error::Path { path: path.into(), reason };
-        if !path.starts_with('/') {
-            return Err(fail("it must start with `/`"));
-        }
+        let prefix = prefix(path)?;
         if self.path != "/" {
-            return Err(fail("the URL has a path already"));
+            return Err(Error::PathTwice);
         }
-        if path.contains(['?', '#', '*']) {
-            return Err(fail("it has a query, a fragment or a `*` in it; a prefix has none of them"));
-        }
-        if is_ambiguous(path) {
-            return Err(fail("it has an encoded slash, backslash or dot in it"));
-        }
-        let url = Url::parse(&format!("http://host{path}")).map_err(|_| fail("it can't stand in a URL"))?;
-        self.path = url.path().into();
+        self.path = prefix;
         Ok(self)
     }
 
@@ -244,11 +180,45 @@ fn quoted<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// What of a text that is not a grant may stand in an error message: user names come with passwords, queries with keys.
-fn without_secrets(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let (hidden, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    format!("{scheme}{separator}{hidden}{}", &rest[..end])
+/// Reads one of a grant's methods.
+///
+/// # Errors
+/// It is not a method, or not in capitals: methods are compared as they are written.
+pub fn method(text: &str) -> Result<Method, Error> {
+    let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| text == text.to_ascii_uppercase());
+    method.ok_or_else(|| Error::Method(text.into()))
+}
+
+/// Reads one of a grant's address ranges, such as `10.0.0.0/8`; an address is a range of one.
+///
+/// # Errors
+/// It is neither.
+pub fn range(text: &str) -> Result<IpNet, Error> {
+    let range = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    range.ok_or_else(|| Error::Range(text.into()))
+}
+
+/// Reads a grant's path prefix: as it stands in parsed URLs, dot segments resolved and characters percent-encoded.
+///
+/// # Errors
+/// It is not an absolute path, or one that servers read in more than one way.
+pub fn prefix(text: &str) -> Result<String, Error> {
+    normal(text).map_err(|reason| Error::Path { path: text.into(), reason })
+}
+
+fn normal(path: &str) -> Result<String, PathError> {
+    if !path.starts_with('/') {
+        return Err(PathError::Relative);
+    }
+    if path.contains(['?', '#']) {
+        return Err(PathError::Query);
+    }
+    if path.contains('*') {
+        return Err(PathError::Wildcard);
+    }
+    let url = Url::parse(&format!("http://host{path}")).map_err(|_| PathError::Malformed)?;
+    if is_ambiguous(url.path()) {
+        return Err(PathError::Ambiguous);
+    }
+    Ok(url.path().into())
 }

@@ -109,10 +109,10 @@ fn names_port(url: &str, port: u16) -> bool {
 
 fn check_url(key: &'static str, url: &Guarded, place: &Place, resolver: &mut Resolver<'_>) -> Option<Url> {
     let parsed = broker_url(url.expose());
-    let refuse = |reason| {
+    let refuse = |reason: &str| {
         let port = if key == "admin_url" { 50051 } else { 6650 };
         let help = format!("write a scheme, a host and a port, as in `{key} = \"http://127.0.0.1:{port}\"`");
-        resolver.refuse(place.clone(), Mistake::BadUrl { key, reason, help });
+        resolver.refuse(place.clone(), Mistake::BadUrl { key, reason: reason.to_owned(), help });
     };
     parsed.map_err(refuse).ok()
 }

@@ -36,8 +36,7 @@ fn pattern(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<TopicPatt
 
 fn variable(name: &str, written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<(String, SecretString)> {
     if name.is_empty() || name.contains(['=', '\0']) {
-        let (value, help) = (name.to_owned(), "use letters, digits and `_`".to_owned());
-        let mistake = Mistake::BadGrant { value, reason: "cannot be the name of a variable", help };
+        let mistake = Mistake::BadVariable { name: name.to_owned() };
         resolver.refuse(Place::Span(written.span()), mistake);
         return None;
     }

@@ -40,6 +40,7 @@ impl Mistake {
             },
             Self::BadName { .. } => "use letters, digits, `.`, `_` and `-`, at least one of them".into(),
             Self::BadUrl { help, .. } | Self::BadGrant { help, .. } => help.clone(),
+            Self::BadVariable { .. } => "use letters, digits and `_`".into(),
             Self::BadTopic { pattern: false, .. } => {
                 "write `/namespace/topic`, of letters, digits, `_` and `-`".into()
             }

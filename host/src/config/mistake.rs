@@ -3,6 +3,8 @@
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf};
 
+use crate::capability::destination;
+
 /// One mistake in a connector's file, or in what was asked to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -189,7 +191,7 @@ pub enum Mistake {
         /// The key.
         key: &'static str,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
         /// What to write instead.
         help: String,
     },
@@ -202,14 +204,18 @@ pub enum Mistake {
         pattern: bool,
     },
     /// Part of a grant is wrong.
-    #[error("`{value}` {reason}")]
+    #[error("{error}")]
     BadGrant {
-        /// As written.
-        value: String,
         /// What is wrong with it.
-        reason: &'static str,
+        error: destination::Error,
         /// What to write instead.
         help: String,
+    },
+    /// Not the name of an environment variable.
+    #[error("`{name}` cannot be the name of a variable")]
+    BadVariable {
+        /// As written.
+        name: String,
     },
     /// Key filters on a subscription that has no keys.
     #[error("`key_filters` work only on a Key-Shared subscription")]

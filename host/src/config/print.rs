@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use http::Method;
 use serde::Serialize;
 use serde_spanned::Spanned;
 
@@ -95,16 +96,16 @@ fn write_capabilities(Capabilities { topics, http, env }: &Capabilities) -> raw:
 }
 
 fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
-    let HttpGrant { scheme: _, host: _, port: _, methods, path, addresses, text: url, line: _ } = grant;
-    let texts = |texts: &[String]| texts.iter().cloned().map(spanned).collect::<Vec<_>>();
+    let HttpGrant { grant, text: url } = grant;
     // A path that came with the URL is shown with it.
     let bare = url::Url::parse(url.expose()).is_ok_and(|url| url.path() == "/");
-    let path = path.as_ref().filter(|_| bare);
+    let path = Some(grant.path()).filter(|path| bare && *path != "/");
+    let methods = |methods: &[Method]| methods.iter().map(|method| spanned(method.to_string())).collect();
     raw::HttpGrant::Table(raw::HttpTable {
         url: guarded(url),
-        methods: methods.as_deref().map(texts),
+        methods: grant.methods().map(methods),
         path: path.and_then(text),
-        addresses: addresses.iter().map(|range| spanned(range.to_string())).collect(),
+        addresses: grant.addresses().iter().map(|range| spanned(range.to_string())).collect(),
     })
 }
 

@@ -8,11 +8,10 @@ use super::Failure;
 use crate::{
     broker::{BrokerOptions, TlsOptions, Token},
     capability::{
-        destination::{self, Grant},
         http::{Gate, GateOptions},
         logging::LogOptions,
     },
-    config::{self, Config, HttpGrant},
+    config::{self, Config},
     guest::InstanceOptions,
 };
 
@@ -30,7 +29,7 @@ pub(super) fn broker_options(broker: &config::Broker) -> BrokerOptions {
 
 /// The way out of all instances of a connector.
 pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
-    let grants = config.capabilities.http.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+    let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let limits = &config.limits;
     let options = GateOptions {
         connect_timeout: limits.http_connect_timeout,
@@ -41,17 +40,6 @@ pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
         ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)
-}
-
-fn grant(written: &HttpGrant) -> Result<Grant, destination::Error> {
-    let mut grant = Grant::parse(written.text.expose())?;
-    if let Some(path) = &written.path {
-        grant = grant.with_path(path)?;
-    }
-    if let Some(methods) = &written.methods {
-        grant = grant.with_methods(methods)?;
-    }
-    Ok(grant.with_addresses(written.addresses.clone()))
 }
 
 pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>) -> InstanceOptions {

@@ -20,8 +20,8 @@ pub enum HostPattern {
 impl HostPattern {
     pub(super) fn parse(host: &Host<&str>) -> Result<Self, Error> {
         let name = match host {
-            Host::Ipv4(ip) => return Ok(Self::Ip((*ip).into())),
-            Host::Ipv6(ip) => return Ok(Self::Ip((*ip).into())),
+            Host::Ipv4(ip) => return Self::address((*ip).into()),
+            Host::Ipv6(ip) => return Self::address((*ip).into()),
             Host::Domain(name) => name,
         };
         match name.strip_prefix("*.") {
@@ -30,8 +30,13 @@ impl HostPattern {
             Some(parent) if !parent.contains('*') && parent.trim_matches('.').contains('.') => {
                 Ok(Self::Below(parent.into()))
             }
-            Some(_) | None => Err(Error::Wildcard { host: (*name).into() }),
+            Some(_) | None => Err(Error::Wildcard),
         }
+    }
+
+    fn address(ip: IpAddr) -> Result<Self, Error> {
+        // In the clothes of IPv6 it is no better.
+        if ip.to_canonical().is_unspecified() { Err(Error::Unspecified) } else { Ok(Self::Ip(ip)) }
     }
 
     pub(super) fn matches(&self, host: &Host<String>) -> bool {

@@ -63,7 +63,7 @@ pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Resu
 
 fn limit_methods(grant: Grant, methods: Option<Vec<Method>>) -> Grant {
     match methods {
-        Some(methods) => grant.clone().with_methods(&methods).unwrap_or(grant),
+        Some(methods) => grant.clone().with_methods(methods).unwrap_or(grant),
         None => grant,
     }
 }
@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn a_refusal_suggests_the_least_that_would_allow_it() {
         let grants = [
-            Grant::parse("https://x.example/ingest/").unwrap().with_methods(&["POST"]).unwrap(),
+            Grant::parse("https://x.example/ingest/").unwrap().with_methods(vec![Method::POST]).unwrap(),
             Grant::parse("https://y.example/only").unwrap(),
-            Grant::parse("https://z.example").unwrap().with_methods(&["GET", "HEAD"]).unwrap(),
+            Grant::parse("https://z.example").unwrap().with_methods(vec![Method::GET, Method::HEAD]).unwrap(),
         ];
         let x = r#", only { url = "https://x.example", methods = ["POST"], path = "/ingest/" }"#;
         let y = r#", only { url = "https://y.example", path = "/only" }"#;

@@ -76,7 +76,7 @@ async fn what_is_not_granted_never_connects_and_says_what_to_write() {
         ))
     );
 
-    let limited = Grant::parse(&server.url("/ingest/")).unwrap().with_methods(&["POST"]).unwrap();
+    let limited = Grant::parse(&server.url("/ingest/")).unwrap().with_methods(vec![::http::Method::POST]).unwrap();
     let session = session(GateOptions::new("orders", "orders.toml", vec![limited]));
     for (method, path) in [
         ("GET", "/ingest/a"),
