@@ -93,9 +93,10 @@ async fn after_a_kill_in_the_middle_of_a_batch_nothing_is_lost() {
         process.until_ready().await;
         rig.publish(&topic, numbered(20)).await;
         rig.endpoint.until_records(20).await;
+        let before = rig.endpoint.requests().len();
         rig.endpoint.hold();
         rig.publish(&topic, numbered_from(20, 40)).await;
-        rig.endpoint.until_requests(rig.endpoint.requests().len() + 1).await;
+        rig.endpoint.until_requests(before + 1).await;
         process.signal(Signal::Kill).await;
         assert_eq!(process.end().await.code, None);
         rig.endpoint.release();

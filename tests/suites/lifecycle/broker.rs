@@ -21,9 +21,10 @@ async fn a_restart_of_the_broker_loses_nothing() {
         let host = rig.run(std::slice::from_ref(&connector)).await;
         rig.publish(&topic, numbered(20)).await;
         rig.endpoint.until_records(20).await;
+        let before = rig.endpoint.requests().len();
         rig.endpoint.hold();
         rig.publish(&topic, numbered_from(20, 20)).await;
-        rig.endpoint.until_requests(rig.endpoint.requests().len() + 1).await;
+        rig.endpoint.until_requests(before + 1).await;
         rig.dev().restart(Duration::from_millis(300)).await.unwrap();
         rig.endpoint.release();
         let topic = rig.reopened(topic).await;
