@@ -17,7 +17,7 @@ use crate::{
 
 /// Runs sink connectors for the Danube message broker as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "danube-wasm", version, about, max_term_width = 110)]
+#[command(name = "danube-wasm", version, about)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

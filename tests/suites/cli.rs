@@ -133,3 +133,36 @@ async fn check_of_what_is_wrong() {
     std::fs::write(folder.path().join("digest.toml"), text).unwrap();
     says(folder.path(), &["check", "digest.toml"], expect_file!["../golden/check_digest.txt"]).await;
 }
+
+/// What a machine reads is parsed, not compared: its order and spacing are nobody's promise.
+async fn json(folder: &Path, args: &[&str]) -> serde_json::Value {
+    let ended = Process::start(COMMAND, folder, args).end().await;
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[tokio::test]
+async fn machines_can_read_check_and_inspect() {
+    let folder = folder();
+    let granted = "[capabilities]\nhttp = [\"https://example.com\"]\n";
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", granted)).unwrap();
+    std::fs::write(folder.path().join("typo.toml"), connector("http.wasm", "batch_sise = 5\n")).unwrap();
+
+    let checked = json(folder.path(), &["check", "--json", "orders.toml", "typo.toml"]).await;
+    assert_eq!(checked["ok"], false, "{checked}");
+    assert_eq!((&checked["files"][0]["ok"], &checked["files"][0]["connector"]), (&true.into(), &"orders".into()));
+    let mistake = checked["files"][1]["error"].as_str().unwrap();
+    assert!(mistake.contains("batch_sise") && mistake.contains("typo.toml:9"), "{mistake}");
+
+    let inspected = json(folder.path(), &["inspect", "--json", "http.wasm"]).await;
+    assert_eq!(inspected["sha256"], checked["files"][0]["sha256"], "{inspected}");
+    assert_eq!(inspected["imports"]["HTTP out"][0], "danube:sink/http@0.1.0", "{inspected}");
+}
+
+#[tokio::test]
+async fn the_config_is_printed_as_it_is_understood() {
+    let folder = folder();
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", "")).unwrap();
+    let ended = Process::start(COMMAND, folder.path(), &["check", "--print-config", "orders.toml"]).end().await;
+    let printed = &ended.stdout;
+    assert!(printed.contains("on_reject = \"skip\"") && printed.contains("max_retries = 3"), "{ended:?}");
+}
