@@ -1,4 +1,111 @@
 //! Runs sink connectors for the Danube message broker as sandboxed WebAssembly components.
+//!
+//! The host does what all sinks have in common: it consumes, decodes by schema, batches, retries, acknowledges,
+//! dead-letters, and counts. A connector is one component that gets batches and writes them, and that reaches only what
+//! its file grants. Users start with the pages in [`docs`]; this page is the map of the code.
+//!
+//! # One straight line
+//!
+//! ```text
+//!  Danube broker
+//!    | StreamMessage
+//!    v
+//!  broker     Subscription::recv       -> Delivery     what was published, and the Receipt: an answer owed, not Clone
+//!  decode     schema, codec            -> Record, or the reason why it will never be one
+//!  collect    count | bytes | age | window full -> Collected
+//!  deliver    Processor::process(&Batch) -> Verdict for each record; retries, or the lane parks
+//!  settle     Verdict x Receipt x on_reject -> ack | dead letter, then ack | stop
+//!    v
+//!  Danube broker
+//! ```
+//!
+//! `pipeline.rs` is the page to open first: it reads like this picture. A **lane** is one consumer of one topic with its
+//! own guest instance, collector and settler. Lanes share nothing mutable but counters and the schema cache, so that one
+//! slow topic never holds up another, and no lock sits around a wasmtime `Store`. Within a lane the next batch grows while
+//! the guest works on the last one, and acknowledgements overlap.
+//!
+//! Imports point one way: `main > cli > config, host > connector > pipeline > broker, codec, schema, guest > capability`,
+//! and all of them know `record`, which knows none of them. Generated types of the contract stop inside `guest/abi`,
+//! danube-client's and danube-core's inside `broker`, wasmtime's errors in `guest/error.rs`.
+//!
+//! # Map
+//!
+//! ```text
+//! main.rs                  parses the command line and hands over
+//! cli.rs                   the commands and their exit codes
+//!   cli/run.rs             the main job: files to a host, until a signal
+//!   cli/check.rs           files and components, without a broker and without starting a guest
+//!   cli/findings.rs        what a component imports, held against what its file grants
+//!   cli/inspect.rs         what a component is
+//!   cli/dev.rs             broker in memory, connector, receiver and records in one process
+//! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)
+//!   config/                one file for each table; mistake.rs, caution.rs, help.rs and snippet.rs say what is wrong and
+//!                          where; secret.rs and conceal.rs keep secrets out of it; golden/ has the texts
+//! host.rs                  many connectors in one process
+//! connector.rs             one connector: compiles, asks the guest what to consume, runs the lanes
+//!   connector/build.rs     resolved values become the things that work with them
+//!   connector/plan.rs      what the guest asked for, held against its grants, becomes lanes
+//!   connector/processor.rs a guest as the pipeline's processor: makes and retires instances
+//! pipeline.rs              one session of a lane: collect, deliver, settle
+//!   pipeline/lane.rs       the life of a lane: subscribe, run sessions, park
+//!   pipeline/collect.rs    the first verb, with the Intake that records come from
+//!   pipeline/decode.rs     a delivery becomes a record
+//!   pipeline/window.rs     learns how many records the broker hands out unanswered
+//!   pipeline/in_hand.rs    which records are received and not settled; keeps duplicates from the guest
+//!   pipeline/gaps.rs       offsets that the broker passed over
+//!   pipeline/deliver.rs    the second verb: calls, retries, the budget, taking apart what breaks the guest
+//!   pipeline/health.rs     asks an idle guest how its target is
+//!   pipeline/settle.rs     the third verb: acknowledgements, dead letters
+//!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
+//!   pipeline/backoff.rs    growing pauses
+//! broker.rs                Danube
+//!   broker/connection.rs   where it is and how it is secured; danube-client keeps the channels
+//!   broker/subscription.rs a task for each partition: subscribe, stream, watch, come back
+//!   broker/delivery.rs     a record and the answer owed for it
+//!   broker/dead_letter.rs  the producer of dead letters
+//!   broker/admin.rs        asks for a window that fits the batches
+//!   broker/error.rs        what can be tried again and what can't
+//! codec.rs                 bytes to JSON, text or bytes, by schema type
+//!   codec/json.rs          checks JSON without building or copying it
+//! schema.rs                the registry's schemas, remembered
+//! guest.rs                 wasmtime
+//!   guest/engine.rs        one engine for the process, its clock, compiling
+//!   guest/component.rs     what a compiled component is and imports
+//!   guest/instance.rs      a running guest and its deadlines
+//!   guest/consumer.rs      what a guest wants to consume
+//!   guest/state.rs         what the host keeps for an instance: WASI, limits
+//!   guest/abi.rs           the versions of the contract, one module each (abi/v0_1.rs)
+//!   guest/error.rs         what can go wrong with a guest
+//! capability.rs            what a guest may reach
+//!   capability/destination.rs  grants: their grammar, matching, printing
+//!   capability/address.rs      which addresses a granted name may lead to
+//!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it
+//!   capability/logging.rs      what a guest says
+//! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
+//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates)
+//! status.rs                what connectors and lanes are doing
+//! server.rs                /metrics, /livez, /readyz
+//! shutdown.rs              drain, then stop
+//! telemetry.rs             the host's own log
+//! docs.rs                  the pages for users
+//! ```
+//!
+//! Beside this crate: `wit/` is the contract, `guest-sdk/` the SDKs, `guests/` the connectors that come along,
+//! `host/dev-broker/` a broker in memory for tests and for `danube-wasm dev`.
+//!
+//! # Why it is so
+//!
+//! - **Consuming runs on danube-core's gRPC client**, and danube-client makes the connections. danube-client's own
+//!   consumer can end without a word and acknowledges one record at a time; here a stream that ends is an event, and
+//!   acknowledgements overlap.
+//! - **The window is learned**, because the broker can't be asked and does not heed a request (0.15.1). Hence `window.rs`,
+//!   which needs to know what is unanswered: `in_hand.rs`.
+//! - **`record.rs` also has the words that config, guest and broker share** (`SubscriptionType`, `OnReject`,
+//!   `PayloadFormat`), so that none of the three imports another for a word.
+//! - **Decoding is a step of its own** in front of collecting: a record that can't be decoded goes straight to be
+//!   settled and never waits for a batch.
+//! - **Parking ends the subscription**: the broker counts every delivery, and by default blocks for good after a few.
+//!   Except on Key-Shared, where the broker drops what an absent consumer holds: there a lane holds on (`LanePolicy::hold`).
 
 pub mod broker;
 pub mod capability;
@@ -6,6 +113,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 mod connector;
+pub mod docs;
 pub mod guest;
 pub mod host;
 pub mod metrics;

@@ -1,0 +1,34 @@
+//! Pages for users, the same as in `host/docs/`. Every example in them is parsed, compiled or run by a test.
+
+/// A page, with its links leading to the other pages here instead of to files.
+macro_rules! page {
+    ($name:ident, $file:literal) => {
+        /// [configuration]: super::configuration
+        /// [delivery]: super::delivery
+        /// [sandbox]: super::sandbox
+        /// [operations]: super::operations
+        /// [dev-broker]: super::dev_broker
+        /// [reference]: super::reference
+        ///
+        #[doc = include_str!(concat!("../docs/", $file))]
+        pub mod $name {}
+    };
+}
+
+page!(configuration, "configuration.md");
+page!(delivery, "delivery.md");
+page!(schemas, "schemas.md");
+page!(sandbox, "sandbox.md");
+page!(operations, "operations.md");
+page!(writing_a_sink, "writing-a-sink.md");
+page!(dev_broker, "dev-broker.md");
+
+/// Every key of a connector's file: `config/reference.toml`.
+///
+/// ```toml
+#[doc = include_str!("../../config/reference.toml")]
+/// ```
+pub mod reference {}
+
+#[cfg(test)]
+mod tests;
