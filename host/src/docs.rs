@@ -3,12 +3,12 @@
 /// A page, with its links leading to the other pages here instead of to files.
 macro_rules! page {
     ($name:ident, $file:literal) => {
-        /// [configuration]: super::configuration
-        /// [delivery]: super::delivery
-        /// [sandbox]: super::sandbox
-        /// [operations]: super::operations
-        /// [dev-broker]: super::dev_broker
-        /// [reference]: super::reference
+        /// [configuration]: crate::docs::configuration
+        /// [delivery]: crate::docs::delivery
+        /// [sandbox]: crate::docs::sandbox
+        /// [operations]: crate::docs::operations
+        /// [dev-broker]: crate::docs::dev_broker
+        /// [reference]: crate::docs::reference
         ///
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
