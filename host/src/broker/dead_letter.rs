@@ -27,7 +27,7 @@ pub struct DeadLetter {
     pub subscription: String,
     /// Why it is given up on.
     pub reason: String,
-    /// `decode`, `schema` or `process`: what it did not survive.
+    /// `decode`, `schema`, `process` or `trap`: what it did not survive.
     pub stage: &'static str,
     /// How often the host gave it to the guest; 0 if never.
     pub attempts: u32,
