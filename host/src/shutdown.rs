@@ -44,12 +44,6 @@ impl Shutdown {
         self.drain.cancel();
     }
 
-    /// Asks for an end at once.
-    pub fn now(&self) {
-        self.drain.cancel();
-        self.now.cancel();
-    }
-
     /// Set once a graceful end is asked for.
     pub fn draining(&self) -> &CancellationToken {
         &self.drain

@@ -86,7 +86,10 @@ impl Broker {
             Some(Token::File(path)) => {
                 read_token(path)?;
                 let path = path.clone();
-                builder.with_token_supplier(move || read_token(&path).unwrap_or_default())
+                builder.with_token_supplier(move || {
+                    // The broker refuses a request without a token, and says so.
+                    read_token(&path).inspect_err(|error| tracing::warn!(%error)).unwrap_or_default()
+                })
             }
         };
         let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;

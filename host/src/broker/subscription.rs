@@ -75,11 +75,6 @@ impl Subscription {
         self.events.recv().await
     }
 
-    /// The next event that is there already.
-    pub fn try_recv(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
-    }
-
     /// How many partitions are consumed; 1 for a topic without partitions.
     pub fn partitions(&self) -> usize {
         self.partitions.len()

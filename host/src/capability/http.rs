@@ -91,7 +91,7 @@ impl GateOptions {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             request_body: 16 << 20,
-            response_body: 8 << 20,
+            response_body: 16 << 20,
             concurrency: 16,
             headers: 100,
             header_bytes: 64 << 10,

@@ -30,7 +30,7 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { min_level: Level::INFO, lines_per_second: 100 }
+        Self { min_level: Level::INFO, lines_per_second: 200 }
     }
 }
 

@@ -70,6 +70,10 @@ pub(super) fn lanes(
         let mapping = granted(config, &asked)?;
         let subscription_type = subscription_type(config, &asked, mapping)?;
         let policy = Arc::new(policy(config, component_sha256, &asked, mapping, subscription_type));
+        let mut key_filters = asked.key_filters.clone();
+        if let (true, Some(mapping)) = (key_filters.is_empty(), mapping) {
+            key_filters.clone_from(&mapping.key_filters);
+        }
         for instance in 0..config.instances {
             let consumer_name = consumer_name(config, &asked, mapping, subscription_type, instance, host_tag);
             let subscribe = SubscribeOptions {
@@ -77,7 +81,7 @@ pub(super) fn lanes(
                 subscription: asked.subscription.clone(),
                 consumer_name,
                 subscription_type,
-                key_filters: asked.key_filters.clone(),
+                key_filters: key_filters.clone(),
             };
             lanes.push(LanePlan { subscribe, policy: policy.clone() });
         }

@@ -49,6 +49,13 @@ impl Intake for Subscription {
 impl<P: Processor> Lane<P> {
     /// Runs until told to drain (`Ok`) or until the connector must stop (the reason).
     pub(crate) async fn run(mut self, drain: &CancellationToken) -> Result<(), String> {
+        let result = self.work(drain).await;
+        self.processor.shutdown().await;
+        self.state.send_replace(LaneState::Stopped);
+        result
+    }
+
+    async fn work(&mut self, drain: &CancellationToken) -> Result<(), String> {
         let mut pauses = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
         while !drain.is_cancelled() {
             let Some(mut subscription) = self.subscribe(drain).await? else { break };
@@ -65,8 +72,6 @@ impl<P: Processor> Lane<P> {
                 End::Parked { reason } => self.park(reason, &mut pauses, drain).await?,
             }
         }
-        self.processor.shutdown().await;
-        self.state.send_replace(LaneState::Stopped);
         Ok(())
     }
 

@@ -54,6 +54,34 @@ fn what_the_guest_leaves_open_comes_from_the_mapping() {
 }
 
 #[test]
+fn key_filters_come_from_the_mapping_unless_the_guest_has_its_own() {
+    let config = Config::parse(
+        Path::new("keys.toml"),
+        r#"
+        connector_name = "keys"
+        danube_service_url = "http://127.0.0.1:6650"
+        [component]
+        path = "keys.wasm"
+        [[settings.topic_mappings]]
+        topic = "/default/orders"
+        subscription = "keys"
+        subscription_type = "Key-Shared"
+        key_filters = ["eu-*"]
+        "#,
+        &Environment::default(),
+    )
+    .expect("the file is good");
+    let filters = |key_filters: &[&str]| {
+        let key_filters = key_filters.iter().map(|filter| (*filter).to_owned()).collect();
+        let subscription_type = SubscriptionType::KeyShared;
+        let asked = ConsumerConfig { key_filters, subscription_type, ..asked("/default/orders", "keys") };
+        plan(&config, vec![asked]).expect("it is mapped")[0].subscribe.key_filters.clone()
+    };
+    assert_eq!(filters(&[]), ["eu-*"]);
+    assert_eq!(filters(&["us-*"]), ["us-*"]);
+}
+
+#[test]
 fn what_the_guest_asks_for_goes_before_the_mapping() {
     let asked = ConsumerConfig {
         batch_size: Some(3),
