@@ -66,6 +66,14 @@ pub struct Record {
     pub payload: Payload,
 }
 
+impl Record {
+    /// What Key-Shared keeps the order by: the routing key, or the producer's name where there is none. The broker
+    /// dispatches by the same.
+    pub fn key(&self) -> &str {
+        self.routing_key.as_deref().unwrap_or(&self.producer)
+    }
+}
+
 /// Records of one topic, in the order in which the broker gave them.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -73,10 +81,42 @@ pub struct Batch {
     pub topic: Arc<str>,
     /// Which try this is for these records, from 1.
     pub attempt: u32,
-    /// Whether they must be written in the order given; on Key-Shared, those of one key.
-    pub ordered: bool,
+    /// Among which of them the order counts.
+    pub order: Order,
     /// Never empty.
     pub records: Vec<Record>,
+}
+
+/// Among which records of a batch the order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Among none.
+    Any,
+    /// Among those of one key.
+    ByKey,
+    /// Among all, or all of one partition.
+    Strict,
+}
+
+impl Order {
+    /// The group that a record belongs to. `None`: its place does not count.
+    pub fn group(self, record: &Record) -> Option<OrderGroup<'_>> {
+        let key = match self {
+            Self::Any => return None,
+            Self::ByKey => Some(record.key()),
+            Self::Strict => None,
+        };
+        Some(OrderGroup { partition: record.partition, key })
+    }
+}
+
+/// Names the records of a batch that must be written in the order given. Groups are independent of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderGroup<'a> {
+    // Partitions have no order among them, not even for the records of one key: without a routing key a producer's
+    // records go to all of them.
+    partition: Option<u32>,
+    key: Option<&'a str>,
 }
 
 /// What became of one record of a batch.
@@ -131,6 +171,17 @@ pub enum SubscriptionType {
     KeyShared,
 }
 
+impl SubscriptionType {
+    /// The order that it promises.
+    pub fn order(self) -> Order {
+        match self {
+            Self::Shared => Order::Any,
+            Self::KeyShared => Order::ByKey,
+            Self::Exclusive | Self::Failover => Order::Strict,
+        }
+    }
+}
+
 /// How payloads are handed to the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PayloadFormat {
@@ -149,4 +200,51 @@ pub enum OnReject {
     Skip,
     /// Stop the connector; the record stays unacknowledged.
     Stop,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(partition: Option<u32>, producer: &str, key: Option<&str>) -> Record {
+        Record {
+            offset: 0,
+            publish_time: 0,
+            producer: producer.to_owned(),
+            partition,
+            routing_key: key.map(str::to_owned),
+            attributes: Vec::new(),
+            schema: None,
+            payload: Payload::Text("".into()),
+        }
+    }
+
+    fn together(order: Order, one: &Record, other: &Record) -> bool {
+        order.group(one).is_some() && order.group(one) == order.group(other)
+    }
+
+    #[test]
+    fn a_group_is_what_the_broker_keeps_in_order() {
+        let eu = record(None, "p", Some("eu"));
+        let us = record(None, "p", Some("us"));
+        assert!(!together(Order::Any, &eu, &eu));
+        assert!(together(Order::ByKey, &eu, &record(None, "q", Some("eu"))));
+        assert!(!together(Order::ByKey, &eu, &us));
+        assert!(together(Order::Strict, &eu, &us));
+    }
+
+    #[test]
+    fn a_record_without_a_key_counts_under_its_producer() {
+        let (p, q) = (record(None, "p", None), record(None, "q", None));
+        assert!(together(Order::ByKey, &p, &p) && !together(Order::ByKey, &p, &q));
+        assert!(together(Order::ByKey, &p, &record(None, "other", Some("p"))));
+    }
+
+    #[test]
+    fn partitions_are_independent() {
+        let (first, second) = (record(Some(0), "p", Some("eu")), record(Some(1), "p", Some("eu")));
+        for order in [Order::ByKey, Order::Strict] {
+            assert!(together(order, &first, &first) && !together(order, &first, &second), "{order:?}");
+        }
+    }
 }

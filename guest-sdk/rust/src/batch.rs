@@ -2,24 +2,25 @@
 
 use std::{ops::Index, rc::Rc, slice, time::Duration};
 
-use crate::{Error, Outcomes, Record, Result, SchemaInfo, bindings::danube::sink::records, record::Origin};
+use crate::{Order, Outcomes, Record, Result, SchemaInfo, Waves, bindings::danube::sink::records, record::Origin};
 
 /// Records of one topic, in the order in which the broker gave them. Never empty.
 #[derive(Debug, Clone)]
 pub struct Batch {
     origin: Rc<Origin>,
     attempt: u32,
-    ordered: bool,
+    order: Order,
     time_limit: Duration,
     records: Vec<Record>,
 }
 
 impl Batch {
     pub(crate) fn new(raw: records::Batch) -> Self {
-        let records::Batch { topic, attempt, ordered, time_limit_ms, schemas, records } = raw;
+        let records::Batch { topic, attempt, order, time_limit_ms, schemas, records } = raw;
         let origin = Rc::new(Origin { topic, schemas: schemas.into_iter().map(SchemaInfo::from).collect() });
         let records = records.into_iter().map(|raw| Record::new(raw, Rc::clone(&origin))).collect();
-        Self { origin, attempt, ordered, time_limit: Duration::from_millis(time_limit_ms.into()), records }
+        let time_limit = Duration::from_millis(time_limit_ms.into());
+        Self { origin, attempt, order: order.into(), time_limit, records }
     }
 
     /// The topic of all its records, without a partition: `/namespace/topic`.
@@ -33,11 +34,9 @@ impl Batch {
         self.attempt
     }
 
-    /// Whether the records must be written in their order, because the subscription (Exclusive, Failover or Key-Shared)
-    /// promises it; on Key-Shared it is the order of those with the same routing key that counts. After a record that has
-    /// to be tried again, none of these may be written in the same call.
-    pub fn is_ordered(&self) -> bool {
-        self.ordered
+    /// Among which of the records the order counts, because the subscription promises it.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// How long this call may take, from its start, before the host ends it. That counts as a crash: the instance is
@@ -67,27 +66,50 @@ impl Batch {
         self.records.iter()
     }
 
-    /// Gives the records to `write` one by one and collects what it says of each. In an
-    /// [ordered](Self::is_ordered) batch the first `Retryable` ends the walk, and the records behind it are to be
-    /// retried as well.
+    /// Gives the records to `write` one by one and collects what it says of each. Where the [order](Self::order) counts,
+    /// a `Retryable` ends the walk for its group: the records behind it are to be retried as well and are not given to
+    /// `write`.
     ///
     /// # Errors
     ///
     /// The first `Fatal` of `write`; the records behind it are not tried.
     pub fn process_each(&self, mut write: impl FnMut(&Record) -> Result<()>) -> Result<Outcomes> {
-        let mut outcomes = Outcomes::written();
-        for (index, record) in self.iter().enumerate() {
-            match write(record) {
-                Err(Error::Retryable { reason, after }) if self.ordered => {
-                    let held_back = format!("held back behind {}: {reason}", record.id());
-                    outcomes.set(index, Err(Error::Retryable { reason, after }))?;
-                    outcomes.retry(index + 1..self.len(), &held_back, after);
-                    break;
-                }
-                outcome => outcomes.set(index, outcome)?,
-            }
+        let mut waves = self.waves();
+        while let Some(wave) = waves.next_wave(1) {
+            wave.into_iter().try_for_each(|(index, record)| waves.set(index, write(record)))?;
         }
-        Ok(outcomes)
+        Ok(waves.into_outcomes())
+    }
+
+    /// The records in sets that may be written at the same time: all of them where the order does not count, else one of
+    /// each group, then the next of each, with nothing behind a record that has to be tried again.
+    ///
+    /// ```
+    /// # use danube_sink::{Batch, Outcomes, Result, http::{self, Request}};
+    /// fn process_batch(batch: &Batch) -> Result<Outcomes> {
+    ///     let mut waves = batch.waves();
+    ///     while let Some(wave) = waves.next_wave(8) {
+    ///         let requests = wave.iter().map(|(_, record)| Request::post("http://127.0.0.1/").text(record.json_text()));
+    ///         let answers = http::send_all(requests.collect());
+    ///         for ((index, _), answer) in wave.into_iter().zip(answers) {
+    ///             waves.set(index, answer.map_err(Into::into).and_then(|answer| answer.check_status()))?;
+    ///         }
+    ///     }
+    ///     Ok(waves.into_outcomes())
+    /// }
+    /// # use danube_sink::{Order, testing::{RecordBuilder, answer_http, ordered_batch}};
+    /// # answer_http(|request| {
+    /// #     let busy = request.body().is_some_and(|body| body.bytes() == b"1");
+    /// #     Ok(http::Response::new(if busy { 503 } else { 204 }))
+    /// # });
+    /// # let records = [("1", "a"), ("2", "b"), ("3", "a"), ("4", "b")];
+    /// # let records = records.map(|(document, key)| RecordBuilder::json(document).routing_key(key));
+    /// # let outcomes = process_batch(&ordered_batch("/default/orders", Order::ByKey, records))?;
+    /// # assert_eq!(outcomes.failures().map(|(index, _)| index).collect::<Vec<_>>(), [0, 2]);
+    /// # Ok::<(), danube_sink::Error>(())
+    /// ```
+    pub fn waves(&self) -> Waves<'_> {
+        Waves::new(self)
     }
 }
 
@@ -118,7 +140,10 @@ impl From<records::SchemaInfo> for SchemaInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{RecordBuilder, batch, ordered_batch};
+    use crate::{
+        Error,
+        testing::{RecordBuilder, batch, ordered_batch},
+    };
 
     const TOPIC: &str = "/default/orders";
 
@@ -143,7 +168,7 @@ mod tests {
     #[test]
     fn order_is_kept_behind_a_retry() {
         let mut seen = Vec::new();
-        let outcomes = ordered_batch(TOPIC, three())
+        let outcomes = ordered_batch(TOPIC, Order::Strict, three())
             .process_each(|record| {
                 seen.push(record.offset());
                 if record.offset() == 1 { Err(Error::retryable("busy")) } else { Ok(()) }
@@ -155,9 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn one_key_does_not_wait_for_another() {
+        let records = ["a", "b", "a", "b"].map(|key| RecordBuilder::json("0").routing_key(key));
+        let mut seen = Vec::new();
+        let outcomes = ordered_batch(TOPIC, Order::ByKey, records)
+            .process_each(|record| {
+                seen.push(record.offset());
+                if record.offset() == 0 { Err(Error::retryable("busy")) } else { Ok(()) }
+            })
+            .expect("not fatal");
+        assert_eq!(seen, [0, 1, 3]);
+        assert_eq!(reasons(&outcomes), [(0, "busy"), (2, "held back behind /default/orders@0: busy")]);
+    }
+
+    #[test]
     fn a_rejected_record_holds_up_nothing() {
-        let outcomes =
-            ordered_batch(TOPIC, three()).process_each(fail_on(0, Error::rejected("bad"))).expect("not fatal");
+        let batch = ordered_batch(TOPIC, Order::Strict, three());
+        let outcomes = batch.process_each(fail_on(0, Error::rejected("bad"))).expect("not fatal");
         assert_eq!(reasons(&outcomes), [(0, "bad")]);
     }
 

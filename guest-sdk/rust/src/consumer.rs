@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::bindings::danube::sink::records;
+use crate::{Order, bindings::danube::sink::records};
 
 /// How records are divided among the consumers of a subscription. In settings: `Shared`, `Exclusive`, `Failover`,
 /// `Key-Shared`; upper and lower case, `-` and `_` make no difference.
@@ -22,11 +22,12 @@ pub enum SubscriptionType {
 }
 
 impl SubscriptionType {
-    /// Whether the records of a batch must be written in their order; with Key-Shared, those of one key.
-    pub fn is_ordered(self) -> bool {
+    /// The order that it promises.
+    pub fn order(self) -> Order {
         match self {
-            Self::Exclusive | Self::Failover | Self::KeyShared => true,
-            Self::Shared => false,
+            Self::Shared => Order::Any,
+            Self::KeyShared => Order::ByKey,
+            Self::Exclusive | Self::Failover => Order::Strict,
         }
     }
 }

@@ -112,6 +112,7 @@ mod tests {
     #[test]
     fn the_order_counts_where_the_subscription_promises_it() {
         assert_eq!(failed("Shared"), [1]);
+        // None of the records has a routing key, and all are of one producer.
         for subscription_type in ["Exclusive", "Failover", "Key-Shared"] {
             assert_eq!(failed(subscription_type), [1, 2], "{subscription_type}");
         }

@@ -67,6 +67,10 @@
 //!
 //! Records come at least once. [`Record::id`] is the same each time.
 //!
+//! Exclusive, Failover and Key-Shared subscriptions promise an [`Order`], and a sink keeps it:
+//! [`process`](Sink::process) needs nothing for that, and [`Batch::waves`] tells a sink that writes several records at a
+//! time which ones.
+//!
 //! # Porting from the native SDK
 //!
 //! | `danube-connect-core` | here |
@@ -100,22 +104,26 @@ pub mod http;
 mod instance;
 mod json;
 pub mod log;
+mod order;
 mod outcomes;
 mod record;
 mod settings;
 mod sink;
 pub mod testing;
 mod topics;
+mod waves;
 
 pub use attributes::{Attributes, Iter as AttributesIter};
 pub use batch::Batch;
 pub use consumer::{ConsumerConfig, PayloadFormat, SubscriptionType};
 pub use context::Context;
 pub use error::{Error, Result};
+pub use order::Order;
 pub use outcomes::{Failure, Outcomes};
 pub use record::{PayloadKind, Record, SchemaInfo};
 pub use sink::Sink;
 pub use topics::{TopicMapping, TopicMappings};
+pub use waves::Waves;
 
 /// What [`register!`] needs. Not for use by hand: it changes without notice.
 #[doc(hidden)]

@@ -28,11 +28,11 @@ pub struct SchemaInfo {
 /// Which form a record's payload has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadKind {
-    /// A JSON document, checked by the host.
+    /// A JSON document, checked by the host; for Avro and Protobuf written by the host.
     Json,
     /// Text that is not JSON.
     Text,
-    /// Bytes as published.
+    /// Bytes as published: of the schema type Bytes, without a schema and not UTF-8, or asked for raw.
     Binary,
 }
 
@@ -120,7 +120,7 @@ impl Record {
         }
     }
 
-    /// The payload as it was published, if it is JSON or text.
+    /// The payload, if it is JSON or text: as it was published, or the JSON that the host wrote for Avro and Protobuf.
     pub fn text(&self) -> Option<&str> {
         match &self.raw.payload {
             Payload::Json(text) | Payload::Text(text) => Some(text),
@@ -173,6 +173,11 @@ impl Record {
     /// The key that the producer routed it by, if it gave one.
     pub fn routing_key(&self) -> Option<&str> {
         self.raw.routing_key.as_deref()
+    }
+
+    /// What a Key-Shared subscription keeps the order by: the routing key, or the producer's name where there is none.
+    pub fn order_key(&self) -> &str {
+        self.routing_key().unwrap_or(self.producer_name())
     }
 
     /// The attributes that the producer set.

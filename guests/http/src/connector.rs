@@ -3,7 +3,7 @@
 use std::{iter, slice, time::Duration};
 
 use danube_sink::{
-    Batch, Context, Error, Outcomes, Record, Result, Sink,
+    Batch, Context, Error, Order, Outcomes, Record, Result, Sink,
     http::{self, Body, Request, Response},
 };
 
@@ -81,7 +81,10 @@ fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) ->
 fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
     let mut time = CallTime::start(batch.time_limit(), target.timeout);
     let mut outcomes = Outcomes::written();
-    let at_once = if batch.is_ordered() { 1 } else { target.concurrency };
+    let at_once = match batch.order() {
+        Order::Any => target.concurrency,
+        Order::ByKey | Order::Strict => 1,
+    };
     let mut waiting = batch.iter().enumerate();
     loop {
         let (sent, requests) = next_round(target, &mut waiting, at_once, &mut outcomes)?;

@@ -11,7 +11,7 @@ use crate::{
     config::{Config, TopicMapping},
     guest::ConsumerConfig,
     pipeline::LanePolicy,
-    record::{PayloadFormat, SubscriptionType},
+    record::{Order, PayloadFormat, SubscriptionType},
 };
 
 /// What one lane is to do.
@@ -170,11 +170,7 @@ fn policy(
         asked.flush_interval.or(mapping.and_then(|m| m.flush_interval)).unwrap_or(processing.flush_interval);
     let subject = asked.expected_schema_subject.clone();
     let subject = subject.or_else(|| mapping.and_then(|m| m.expected_schema_subject.clone()));
-    let (in_order, ordered) = match subscription_type {
-        SubscriptionType::Exclusive | SubscriptionType::Failover => (true, true),
-        SubscriptionType::KeyShared => (false, true),
-        SubscriptionType::Shared => (false, false),
-    };
+    let order = subscription_type.order();
     LanePolicy {
         connector: config.connector_name.as_str().into(),
         component_sha256: component_sha256.into(),
@@ -185,8 +181,8 @@ fn policy(
         flush_interval,
         raw: asked.payload_format == PayloadFormat::Raw
             || mapping.and_then(|m| m.payload_format) == Some(PayloadFormat::Raw),
-        in_order,
-        ordered,
+        in_order: order == Order::Strict,
+        order,
         hold: subscription_type == SubscriptionType::KeyShared,
         expected_schema_subject: subject,
         max_retries: config.retry.max_retries,

@@ -22,7 +22,7 @@ pub(super) struct Core {
     /// Parameters: name pointer and length, instance, settings pointer and length.
     pub(super) initialize: String,
     pub(super) consumer_configs: String,
-    /// Parameters: topic pointer and length, attempt, ordered, time limit, schemas pointer and length, records pointer and
+    /// Parameters: topic pointer and length, attempt, order, time limit, schemas pointer and length, records pointer and
     /// length.
     pub(super) process_batch: String,
     /// More functions.
@@ -82,7 +82,7 @@ impl Core {
                 (func (export "danube:sink/sink@0.1.0#consumer-configs") (result i32) {consumer_configs})
                 (func $process_batch (export "danube:sink/sink@0.1.0#process-batch")
                     (param $topic i32) (param $topic_len i32)
-                    (param $attempt i32) (param $ordered i32) (param $time_limit i32)
+                    (param $attempt i32) (param $order i32) (param $time_limit i32)
                     (param $schemas i32) (param $schemas_len i32) (param $records i32) (param $records_len i32)
                     (result i32) (local $i i32) (local $from i32) (local $to i32)
                     {process_batch})

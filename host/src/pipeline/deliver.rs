@@ -82,10 +82,10 @@ impl<P: Processor> Deliverer<'_, P> {
 
     /// Has one batch written, in pieces if it must be. `Some`: the session is over.
     async fn deliver(&mut self, collected: Collected, stop: &CancellationToken) -> Option<End> {
-        let LanePolicy { topic, ordered, hold, budget, .. } = &*self.policy;
+        let LanePolicy { topic, order, hold, budget, .. } = &*self.policy;
         let since = if *hold { Instant::now() } else { collected.since };
         let give_up = since + *budget;
-        let batch = Batch { topic: topic.clone(), attempt: 1, ordered: *ordered, records: collected.records };
+        let batch = Batch { topic: topic.clone(), attempt: 1, order: *order, records: collected.records };
         let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0, stalled: 0 }];
         while let Some(mut chunk) = chunks.pop() {
             match self.write(&mut chunk, give_up, stop).await {
@@ -247,7 +247,7 @@ impl Chunk {
         let tail = Batch {
             topic: self.batch.topic.clone(),
             attempt: self.batch.attempt,
-            ordered: self.batch.ordered,
+            order: self.batch.order,
             records: self.batch.records.split_off(middle),
         };
         Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks, stalled: self.stalled }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     broker::{Content, Receipt},
-    record::{Batch, OnReject, Position, Record, Verdict},
+    record::{Batch, OnReject, Order, Position, Record, Verdict},
 };
 
 /// What works on batches: the guest, or a fake in tests.
@@ -80,8 +80,8 @@ pub(crate) struct LanePolicy {
     pub(crate) raw: bool,
     /// Exclusive and Failover: this lane gets every record of the topic, in order.
     pub(crate) in_order: bool,
-    /// What the guest is told of the order: it must be kept on Key-Shared too, where the lane gets some of the records.
-    pub(crate) ordered: bool,
+    /// What the guest is told of the order: it counts on Key-Shared too, where the lane gets some of the records.
+    pub(crate) order: Order,
     /// Never park: Key-Shared, where the broker drops what a consumer holds that goes away.
     pub(crate) hold: bool,
     pub(crate) expected_schema_subject: Option<String>,

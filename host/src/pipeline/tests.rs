@@ -15,7 +15,7 @@ use super::{
 use crate::{
     broker::{Answers, Broker, BrokerOptions, Event},
     metrics::Metrics,
-    record::{Batch, OnReject, Verdict},
+    record::{Batch, OnReject, Order, Verdict},
     schema::SchemaCache,
 };
 
@@ -75,7 +75,7 @@ impl Rig {
             flush_interval: Duration::from_millis(50),
             raw: false,
             in_order: false,
-            ordered: false,
+            order: Order::Any,
             hold: false,
             health_check_interval: HOUR,
             health_check_failure_threshold: 2,
@@ -239,13 +239,13 @@ async fn progress_does_not_stretch_the_brokers_patience() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guest_is_told_whether_the_order_counts() {
-    for ordered in [true, false] {
+async fn a_guest_is_told_where_the_order_counts() {
+    for order in [Order::Any, Order::ByKey, Order::Strict] {
         let mut rig = Rig::new();
-        rig.policy.ordered = ordered;
+        rig.policy.order = order;
         rig.send(0..4).await;
         let seen = rig
-            .run(move |batch| match (batch.ordered == ordered, batch.records.len()) {
+            .run(move |batch| match (batch.order == order, batch.records.len()) {
                 (true, 1) => written(batch),
                 // Taken apart, so that the halves are looked at as well.
                 (true, _) => Err(ProcessError::Broken { reason: "too many".to_owned() }),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::record::{RecordBuilder, TIME_LIMIT, contract_batch};
 use crate::{
-    ConsumerConfig, Context, Outcomes, Result, Sink,
+    ConsumerConfig, Context, Order, Outcomes, Result, Sink,
     bindings::exports::danube::sink::sink,
     http::{self, Request, Response},
     instance::Instance,
@@ -45,21 +45,22 @@ impl<S: Sink> Host<S> {
         self.instance.consumer_configs()
     }
 
-    /// Gives the sink a batch for the first time. It is [ordered](crate::Batch::is_ordered) if the sink consumes the
-    /// topic in order.
+    /// Gives the sink a batch for the first time. Its [order](crate::Batch::order) is what the sink's subscription of the
+    /// topic promises.
     ///
     /// # Errors
     ///
     /// What the sink says of the batch as a whole.
     pub fn deliver(&mut self, topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Result<Outcomes> {
-        let batch = contract_batch(topic, self.is_ordered(topic), self.time_limit, records);
+        let batch = contract_batch(topic, self.order(topic), self.time_limit, records);
         self.instance.process(batch)
     }
 
-    fn is_ordered(&self, topic: &str) -> bool {
+    fn order(&self, topic: &str) -> Order {
         // A sink that does not want the topic at all can still be tested with records of it.
         let configs = self.consumer_configs().unwrap_or_default();
-        configs.iter().any(|config| config.topic == topic && config.subscription_type.is_ordered())
+        let config = configs.iter().find(|config| config.topic == topic);
+        config.map_or(Order::Any, |config| config.subscription_type.order())
     }
 
     /// The sink itself.

@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use crate::{
-    Batch, Record, SchemaInfo,
+    Batch, Order, Record, SchemaInfo,
     bindings::danube::sink::records::{self, Payload, SinkRecord},
     record::Origin,
 };
@@ -115,25 +115,25 @@ impl RecordBuilder {
 
 /// The first try of a batch, on a subscription without order, with 20 seconds for the call.
 pub fn batch(topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Batch {
-    Batch::new(contract_batch(topic, false, TIME_LIMIT, records))
+    Batch::new(contract_batch(topic, Order::Any, TIME_LIMIT, records))
 }
 
-/// The first try of a batch, on a subscription that keeps the order, with 20 seconds for the call.
-pub fn ordered_batch(topic: &str, records: impl IntoIterator<Item = RecordBuilder>) -> Batch {
-    Batch::new(contract_batch(topic, true, TIME_LIMIT, records))
+/// The first try of a batch whose order counts, with 20 seconds for the call.
+pub fn ordered_batch(topic: &str, order: Order, records: impl IntoIterator<Item = RecordBuilder>) -> Batch {
+    Batch::new(contract_batch(topic, order, TIME_LIMIT, records))
 }
 
 /// The first try of a batch, as the host sends it.
 pub(super) fn contract_batch(
     topic: &str,
-    ordered: bool,
+    order: Order,
     time_limit: Duration,
     records: impl IntoIterator<Item = RecordBuilder>,
 ) -> records::Batch {
     let mut batch = records::Batch {
         topic: topic.to_owned(),
         attempt: 1,
-        ordered,
+        order: order.into(),
         time_limit_ms: u32::try_from(time_limit.as_millis()).unwrap_or(u32::MAX),
         schemas: Vec::new(),
         records: Vec::new(),

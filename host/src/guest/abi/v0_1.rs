@@ -133,7 +133,7 @@ impl Guest {
         let lowered = records::Batch {
             topic: &batch.topic,
             attempt: batch.attempt,
-            ordered: batch.ordered,
+            order: batch.order.into(),
             time_limit_ms: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
             schemas: &parts.schemas,
             records: &records,

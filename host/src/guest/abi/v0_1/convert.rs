@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use super::bindings::danube::sink::records;
 use crate::{
     guest::{ConsumerConfig, Error, error::clip},
-    record::{Batch, Payload, PayloadFormat, Record, SchemaInfo, SubscriptionType, Verdict},
+    record::{Batch, Order, Payload, PayloadFormat, Record, SchemaInfo, SubscriptionType, Verdict},
 };
 
 /// What the records of a batch refer to: the shapes of the contract borrow lists, and these own them.
@@ -86,6 +86,16 @@ pub(super) fn verdicts(failures: Vec<records::RecordFailure>, records: usize) ->
 
 fn after(millis: Option<u32>) -> Option<Duration> {
     millis.map(|millis| Duration::from_millis(millis.into()))
+}
+
+impl From<Order> for records::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Any => Self::Any,
+            Order::ByKey => Self::ByKey,
+            Order::Strict => Self::Strict,
+        }
+    }
 }
 
 impl From<records::Failure> for Verdict {
@@ -176,7 +186,7 @@ mod tests {
         let batch = Batch {
             topic: "/default/t".into(),
             attempt: 1,
-            ordered: false,
+            order: Order::Any,
             records: vec![
                 record(0, Some(&first), &[("a", "1"), ("b", "2")]),
                 record(1, None, &[]),
@@ -196,7 +206,7 @@ mod tests {
     #[test]
     fn payloads_are_not_copied() {
         let records = vec![record(9, None, &[])];
-        let batch = Batch { topic: "/default/t".into(), attempt: 1, ordered: false, records };
+        let batch = Batch { topic: "/default/t".into(), attempt: 1, order: Order::Any, records };
         let Payload::Binary(bytes) = &batch.records[0].payload else { unreachable!() };
         let parts = Parts::of(&batch);
         let records::Payload::Binary(lowered) = parts.records(&batch)[0].payload else { unreachable!() };
