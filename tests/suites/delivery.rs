@@ -68,6 +68,22 @@ async fn key_shared_delivers_the_filtered_keys_in_order() {
 }
 
 #[tokio::test]
+async fn key_shared_has_several_keys_under_way() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector = rig.http(&topic).set("settings.format", "single").mapping("subscription_type", "Key-Shared");
+    // One batch of the three, however slowly they come.
+    let connector = connector.mapping("batch_size", 3).mapping("flush_interval_ms", 60_000);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    rig.endpoint.hold();
+    rig.publish(&topic, (0..3).map(|n| Message::from(format!(r#"{{"n":{n}}}"#)).key(&format!("key-{n}")))).await;
+    rig.endpoint.until_requests(3).await;
+    rig.endpoint.release();
+    host.until_acknowledged(&connector, 3).await;
+    assert_eq!(distinct_numbers(&rig.endpoint.records()), [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn partitions_are_numbered_and_each_counts_for_itself() {
     let rig = Rig::start().await;
     let topic = rig.partitioned(3).await;

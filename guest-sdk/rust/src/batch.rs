@@ -85,14 +85,14 @@ impl Batch {
     /// each group, then the next of each, with nothing behind a record that has to be tried again.
     ///
     /// ```
-    /// # use danube_sink::{Batch, Outcomes, Result, http::{self, Request}};
+    /// # use danube_sink::{Batch, Error, Outcomes, Record, Result, http::{self, Request}};
     /// fn process_batch(batch: &Batch) -> Result<Outcomes> {
     ///     let mut waves = batch.waves();
     ///     while let Some(wave) = waves.next_wave(8) {
-    ///         let requests = wave.iter().map(|(_, record)| Request::post("http://127.0.0.1/").text(record.json_text()));
-    ///         let answers = http::send_all(requests.collect());
+    ///         let post = |record: &Record| Request::post("http://127.0.0.1/").text(record.json_text());
+    ///         let answers = http::send_all(wave.iter().map(|(_, record)| post(record)).collect());
     ///         for ((index, _), answer) in wave.into_iter().zip(answers) {
-    ///             waves.set(index, answer.map_err(Into::into).and_then(|answer| answer.check_status()))?;
+    ///             waves.set(index, answer.map_err(Error::from).and_then(|answer| answer.check_status()))?;
     ///         }
     ///     }
     ///     Ok(waves.into_outcomes())

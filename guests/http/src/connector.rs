@@ -3,7 +3,7 @@
 use std::{iter, slice, time::Duration};
 
 use danube_sink::{
-    Batch, Context, Error, Order, Outcomes, Record, Result, Sink,
+    Batch, Context, Error, Outcomes, Record, Result, Sink, Waves,
     http::{self, Body, Request, Response},
 };
 
@@ -77,27 +77,22 @@ fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) ->
     Ok(outcomes)
 }
 
-/// A request per record, several at once unless the order counts.
+/// A request per record, several at once; where the order counts, of different keys or partitions only.
 fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
     let mut time = CallTime::start(batch.time_limit(), target.timeout);
-    let mut outcomes = Outcomes::written();
-    let at_once = match batch.order() {
-        Order::Any => target.concurrency,
-        Order::ByKey | Order::Strict => 1,
-    };
-    let mut waiting = batch.iter().enumerate();
+    let mut waves = batch.waves();
     loop {
-        let (sent, requests) = next_round(target, &mut waiting, at_once, &mut outcomes)?;
+        let (sent, requests) = next_round(target, &mut waves)?;
         if sent.is_empty() {
-            return Ok(outcomes);
+            return Ok(waves.into_outcomes());
         }
         let timeout = time.timeout();
         let requests = requests.into_iter().map(|request| request.timeout(timeout)).collect();
         let verdicts: Vec<_> = time.spend(|| http::send_all(requests)).into_iter().map(verdict).collect();
         let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(&time));
-        sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| outcomes.set(index, verdict))?;
+        sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| waves.set(index, verdict))?;
         if let Some(setback) = setback {
-            setback.hold_back(waiting.map(|(index, _)| index), &mut outcomes);
+            let outcomes = waves.retry_rest(&setback.not_sent(), setback.after);
             let all_to_retry = outcomes.failures().filter(|(_, failure)| failure.is_retry()).count() == batch.len();
             return if all_to_retry { Err(setback.into()) } else { Ok(outcomes) };
         }
@@ -105,22 +100,19 @@ fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
 }
 
 /// The next requests and the positions of their records. A record that makes no request has its outcome at once.
-fn next_round<'a>(
-    target: &Target,
-    waiting: &mut impl Iterator<Item = (usize, &'a Record)>,
-    at_once: usize,
-    outcomes: &mut Outcomes,
-) -> Result<(Vec<usize>, Vec<Request>)> {
+fn next_round(target: &Target, waves: &mut Waves<'_>) -> Result<(Vec<usize>, Vec<Request>)> {
     let (mut sent, mut requests) = (Vec::new(), Vec::new());
-    while requests.len() < at_once
-        && let Some((index, record)) = waiting.next()
+    while requests.len() < target.concurrency
+        && let Some(wave) = waves.next_wave(target.concurrency - requests.len())
     {
-        match request_for(target, record) {
-            Ok(request) => {
-                sent.push(index);
-                requests.push(request);
+        for (index, record) in wave {
+            match request_for(target, record) {
+                Ok(request) => {
+                    sent.push(index);
+                    requests.push(request);
+                }
+                Err(error) => waves.set(index, Err(error))?,
             }
-            Err(error) => outcomes.set(index, Err(error))?,
         }
     }
     Ok((sent, requests))
@@ -154,7 +146,11 @@ impl Setback {
     }
 
     fn hold_back(&self, indices: impl IntoIterator<Item = usize>, outcomes: &mut Outcomes) {
-        outcomes.retry(indices, &format!("not sent: {}", self.reason), self.after);
+        outcomes.retry(indices, &self.not_sent(), self.after);
+    }
+
+    fn not_sent(&self) -> String {
+        format!("not sent: {}", self.reason)
     }
 }
 

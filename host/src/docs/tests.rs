@@ -163,17 +163,21 @@ fn the_default_limits_are_those_of_the_host() {
     assert_eq!(shown["limits"], reference["limits"]);
 }
 
+/// The first example behind `heading` in the documentation of a file of the SDK, as its readers see it.
+fn sdk_example(source: &str, comment: &str, heading: &str) -> String {
+    let lines = source.lines().filter_map(|line| line.trim_start().strip_prefix(comment));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let example = lines.skip_while(|line| !line.contains(heading)).skip_while(|line| !line.starts_with("```"));
+    let shown = example.skip(1).take_while(|line| !line.starts_with("```")).filter(|line| !line.starts_with("# "));
+    shown.map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
-fn the_complete_sink_is_the_one_that_the_sdk_compiles() {
-    let sdk = include_str!("../../../guest-sdk/rust/src/lib.rs");
-    let doc: String = sdk.lines().filter_map(|line| line.strip_prefix("//!")).fold(String::new(), |doc, line| {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        // What a reader of the SDK does not see.
-        if line.starts_with("# ") && !line.starts_with("# A complete sink") { doc } else { doc + line + "\n" }
-    });
-    let (_, doc) = doc.split_once("# A complete sink\n\n```\n").unwrap();
-    let (doc, _) = doc.split_once("```\n").unwrap();
-    assert_eq!(blocks("rust,ignore")[0].text, doc);
+fn the_sinks_of_the_pages_are_those_that_the_sdk_compiles() {
+    let whole = sdk_example(include_str!("../../../guest-sdk/rust/src/lib.rs"), "//!", "# A complete sink");
+    let waves = sdk_example(include_str!("../../../guest-sdk/rust/src/batch.rs"), "///", "The records in sets");
+    let shown: Vec<_> = blocks("rust,ignore").into_iter().map(|block| block.text).collect();
+    assert_eq!(shown, [whole, waves]);
 }
 
 #[test]

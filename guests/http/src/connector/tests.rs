@@ -233,13 +233,78 @@ fn a_request_ends_before_the_call() {
 }
 
 #[test]
-fn the_order_is_kept_where_it_counts() {
-    for subscription_type in ["Exclusive", "Failover", "Key-Shared"] {
+fn one_record_at_a_time_where_all_count() {
+    for subscription_type in ["Exclusive", "Failover"] {
         let mut rig = single(subscription_type, as_asked);
         let outcomes = rig.deliver(&["200", "422", "503", "200"]).expect("some are written");
-        let expected = [(1, false, "status 422"), (2, true, "status 503"), (3, true, "not sent: status 503")];
-        assert_eq!(summary(&outcomes), expected, "{subscription_type}");
+        let held_back = "held back behind /default/orders@2: status 503";
+        assert_eq!(summary(&outcomes), [(1, false, "status 422"), (2, true, "status 503"), (3, true, held_back)]);
+        assert_eq!(rig.bodies(), ["200", "422", "503"], "{subscription_type}");
     }
+}
+
+/// Records whose documents say how they are to be answered, each with its routing key.
+fn keyed<const N: usize>(records: [(&str, &str); N]) -> [RecordBuilder; N] {
+    records.map(|(key, status)| RecordBuilder::json(status).routing_key(key))
+}
+
+/// A sink that posts records one by one on a Key-Shared subscription, to an endpoint that answers what they say.
+fn obeyed(concurrency: u32) -> Rig {
+    let settings = json!({ "url": "http://h/", "format": "single", "concurrency": concurrency });
+    Rig::start(settings, "Key-Shared", |request| {
+        let status = request.body().and_then(|body| String::from_utf8_lossy(body.bytes()).trim().parse().ok());
+        Ok(Response::new(status.expect("the body is a status")))
+    })
+}
+
+#[test]
+fn several_keys_are_under_way_at_once() {
+    let mut rig = obeyed(8);
+    // Each one with a number of its own, so that the requests show the rounds.
+    let records = keyed([("a", "200"), ("a", "201"), ("b", "202"), ("a", "203"), ("b", "204")]);
+    assert!(rig.host.deliver(TOPIC, records).expect("the endpoint takes them").all_written());
+    assert_eq!(rig.bodies(), ["200", "202", "201", "204", "203"]);
+}
+
+#[test]
+fn a_failed_key_holds_up_no_other() {
+    let mut rig = obeyed(8);
+    let records = keyed([("a", "503"), ("b", "200"), ("a", "201"), ("b", "202")]);
+    let outcomes = rig.host.deliver(TOPIC, records).expect("some are written");
+    let held_back = "held back behind /default/orders@0: status 503";
+    assert_eq!(summary(&outcomes), [(0, true, "status 503"), (2, true, held_back)]);
+    assert_eq!(rig.bodies(), ["503", "200", "202"]);
+}
+
+#[test]
+fn keys_are_sent_no_more_at_once_than_wanted() {
+    let mut rig = obeyed(2);
+    let records = keyed([("a", "503"), ("b", "500"), ("c", "200"), ("a", "201")]);
+    let outcomes = rig.host.deliver(TOPIC, records);
+    // Nothing of the round got through, so that the third key was not tried.
+    assert_eq!(outcomes, Err(Error::retryable("status 503")));
+    assert_eq!(rig.bodies(), ["503", "500"]);
+}
+
+#[test]
+fn partitions_are_under_way_at_once() {
+    let settings = json!({ "url": "http://h/{partition}/{offset}", "format": "single" });
+    let mut rig = Rig::start(settings, "Exclusive", |_| Ok(Response::new(200)));
+    let records = [0, 0, 1, 1].map(|partition| RecordBuilder::json("1").partition(partition));
+    assert!(rig.host.deliver(TOPIC, records).expect("the endpoint takes them").all_written());
+    let urls: Vec<_> = rig.requests.borrow().iter().map(|request| request.url().to_owned()).collect();
+    assert_eq!(urls, ["http://h/0/0", "http://h/1/2", "http://h/0/1", "http://h/1/3"]);
+}
+
+#[test]
+fn a_key_goes_on_behind_a_record_that_makes_no_url() {
+    let settings = json!({ "url": "http://h/{attribute:id}", "format": "single" });
+    let mut rig = Rig::start(settings, "Key-Shared", |_| Ok(Response::new(200)));
+    let record = |key: &str| RecordBuilder::json("1").routing_key(key);
+    let records = [record("a"), record("a").attribute("id", "1"), record("b").attribute("id", "2")];
+    let outcomes = rig.host.deliver(TOPIC, records).expect("the others are written");
+    assert_eq!(summary(&outcomes).iter().map(|(index, retry, _)| (*index, *retry)).collect::<Vec<_>>(), [(0, false)]);
+    assert_eq!(rig.requests.borrow().len(), 2);
 }
 
 #[test]

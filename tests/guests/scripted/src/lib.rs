@@ -17,6 +17,9 @@ struct Settings {
     start: Option<Start>,
     /// A pair that is asked for besides the mappings.
     ask_for: Option<(String, String)>,
+    /// Writes behind a record that asks for another try, whatever the order of the batch.
+    #[serde(default)]
+    ignores_order: bool,
     /// Posts `goodbye` when the host says that it is over.
     #[serde(default)]
     goodbye: bool,
@@ -35,8 +38,8 @@ enum Start {
 /// What a record asks for.
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-enum Order {
-    /// Retryable until this attempt.
+enum Command {
+    /// Retryable until this attempt, then posted with the others.
     Retry {
         until: u32,
     },
@@ -76,14 +79,14 @@ impl Sink for Scripted {
     }
 
     fn process_batch(&mut self, batch: &Batch) -> Result<Outcomes> {
-        let mut outcomes = Outcomes::written();
         let mut lines = Vec::new();
-        for (index, record) in batch.iter().enumerate() {
-            match serde_json::from_str(record.text().unwrap_or_default()) {
-                Ok(order) => outcomes.set(index, obey(&order, batch, record))?,
-                Err(_) => lines.push(record.envelope_line()),
+        let write = |record: &Record| {
+            if is_posted(batch, record)? {
+                lines.push(record.envelope_line());
             }
-        }
+            Ok(())
+        };
+        let outcomes = if self.settings.ignores_order { regardless(batch, write) } else { batch.process_each(write) }?;
         if !lines.is_empty() {
             let body = format!(r#"{{"attempt":{},"records":[{}]}}"#, batch.attempt(), lines.join(","));
             post(&self.settings, "", &body)?;
@@ -96,21 +99,30 @@ impl Sink for Scripted {
     }
 }
 
-fn obey(order: &Order, batch: &Batch, record: &Record) -> Result<()> {
-    match order {
-        Order::Retry { until } if batch.attempt() < *until => Err(Error::retryable("told to try again")),
-        Order::Retry { until: _ } => Ok(()),
-        Order::Reject => Err(Error::rejected(format!("told to reject {}", record.offset()))),
-        Order::Fatal => Err(Error::fatal("told to give up")),
-        Order::Panic => panic!("told to panic"),
-        Order::Spin => spin(),
-        Order::Allocate => allocate(),
-        Order::Log { text } => {
+/// What [`Batch::process_each`] does, but for the order.
+fn regardless(batch: &Batch, mut write: impl FnMut(&Record) -> Result<()>) -> Result<Outcomes> {
+    let mut outcomes = Outcomes::written();
+    batch.iter().enumerate().try_for_each(|(index, record)| outcomes.set(index, write(record)))?;
+    Ok(outcomes)
+}
+
+/// Does what a record says. Whether it is to be posted as well.
+fn is_posted(batch: &Batch, record: &Record) -> Result<bool> {
+    let Ok(command) = serde_json::from_str(record.text().unwrap_or_default()) else { return Ok(true) };
+    match command {
+        Command::Retry { until } if batch.attempt() < until => Err(Error::retryable("told to try again")),
+        Command::Retry { until: _ } => Ok(true),
+        Command::Reject => Err(Error::rejected(format!("told to reject {}", record.offset()))),
+        Command::Fatal => Err(Error::fatal("told to give up")),
+        Command::Panic => panic!("told to panic"),
+        Command::Spin => spin(),
+        Command::Allocate => allocate(),
+        Command::Log { text } => {
             info!("info {text}");
             warn!("warn {text}");
             error!("error {text}");
             println!("stdout {text}");
-            Ok(())
+            Ok(false)
         }
     }
 }
