@@ -75,8 +75,8 @@ impl Batch {
     /// The first `Fatal` of `write`; the records behind it are not tried.
     pub fn process_each(&self, mut write: impl FnMut(&Record) -> Result<()>) -> Result<Outcomes> {
         let mut waves = self.waves();
-        while let Some(wave) = waves.next_wave(1) {
-            wave.into_iter().try_for_each(|(index, record)| waves.set(index, write(record)))?;
+        while let Some((index, record)) = waves.next_one() {
+            waves.set(index, write(record))?;
         }
         Ok(waves.into_outcomes())
     }

@@ -20,7 +20,7 @@ pub enum Order {
 }
 
 /// Names a group.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Group<'a> {
     partition: Option<u32>,
     key: Option<&'a str>,

@@ -1,7 +1,7 @@
 //! The walk through a batch in sets of records that may be written at the same time.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -24,7 +24,8 @@ impl<'a> Waves<'a> {
     pub(crate) fn new(batch: &'a Batch) -> Self {
         let mut next = vec![None; batch.len()];
         let mut ready = BTreeSet::new();
-        let mut last_of = HashMap::new();
+        // No hash map: its seed would make every guest import random numbers.
+        let mut last_of = BTreeMap::new();
         for (index, record) in batch.iter().enumerate() {
             let before = batch.order().group(record).and_then(|group| last_of.insert(group, index));
             match before {
@@ -43,12 +44,17 @@ impl<'a> Waves<'a> {
     pub fn next_wave(&mut self, limit: usize) -> Option<Vec<(usize, &'a Record)>> {
         let mut wave = Vec::new();
         while wave.len() < limit.max(1)
-            && let Some(index) = self.ready.pop_first()
+            && let Some(one) = self.next_one()
         {
-            self.given.insert(index);
-            wave.push((index, &self.batch.records()[index]));
+            wave.push(one);
         }
         (!wave.is_empty()).then_some(wave)
+    }
+
+    pub(crate) fn next_one(&mut self) -> Option<(usize, &'a Record)> {
+        let index = self.ready.pop_first()?;
+        self.given.insert(index);
+        Some((index, &self.batch.records()[index]))
     }
 
     /// Says what became of a record of a wave. After `Retryable` no more of its group are given: they are to be retried
