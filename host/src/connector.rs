@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
-    pipeline::{Backoff, Lane, LaneState},
+    pipeline::{Backoff, Lane, LaneParts, LaneState},
     schema::SchemaCache,
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -145,7 +145,7 @@ impl Connector {
             let processor = first.take().unwrap_or_else(|| processor(instance));
             let (state, view) = watch::channel(LaneState::Subscribing { cause: None });
             self.status.watch_lane(&self.config.connector_name, plan.policy.topic.clone(), view);
-            lanes.push(Lane {
+            lanes.push(Lane::new(LaneParts {
                 broker: broker.clone(),
                 subscribe: plan.subscribe,
                 metrics: self.metrics.lane(&self.config.connector_name, &plan.policy.topic),
@@ -155,7 +155,7 @@ impl Connector {
                 admin_url: self.config.broker.admin_url.as_ref().map(|url| url.expose().to_owned()),
                 processor,
                 state,
-            });
+            }));
         }
         lanes
     }

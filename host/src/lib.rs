@@ -47,13 +47,16 @@
 //!   connector/plan.rs      what the guest asked for, held against its grants, becomes lanes
 //!   connector/processor.rs a guest as the pipeline's processor: makes and retires instances
 //! pipeline.rs              one session of a lane: collect, deliver, settle
-//!   pipeline/lane.rs       the life of a lane: subscribe, run sessions, park
+//!   pipeline/lane.rs       the life of a lane: subscribe, run sessions, park and work off what it held
 //!   pipeline/collect.rs    the first verb, with the Intake that records come from
 //!   pipeline/decode.rs     a delivery becomes a record
 //!   pipeline/window.rs     learns how many records the broker hands out unanswered
-//!   pipeline/in_hand.rs    which records are received and not settled; keeps duplicates from the guest
+//!   pipeline/pace.rs       whether half a window makes the better batch
+//!   pipeline/ledger.rs     what the broker sent: in hand, given back, or settled; keeps duplicates from the guest
 //!   pipeline/gaps.rs       offsets that the broker passed over
 //!   pipeline/deliver.rs    the second verb: calls, retries, the budget, taking apart what breaks the guest
+//!   pipeline/chunk.rs      records that go to the guest together, and what they have been through
+//!   pipeline/held.rs       what a session could not settle, and what of it must not go back to the broker
 //!   pipeline/health.rs     asks an idle guest how its target is
 //!   pipeline/settle.rs     the third verb: acknowledgements, dead letters
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
@@ -106,6 +109,12 @@
 //!   settled and never waits for a batch.
 //! - **Parking ends the subscription**: the broker counts every delivery, and by default blocks for good after a few.
 //!   Except on Key-Shared, where the broker drops what an absent consumer holds: there a lane holds on (`LanePolicy::hold`).
+//! - **A parked lane writes** what the broker has sent twice already, and what broke the guest (`held.rs`): a health check
+//!   may be wrong, and records must neither use up their deliveries nor lose what was found out about them. `ledger.rs`
+//!   remembers what is settled, so that it is acknowledged when it comes again.
+//! - **A record that fails alone is given back alone** (a nack), so that it neither parks the lane nor blocks its window.
+//! - **Where the order counts, the host rewinds**: behind the first record that wants another try nothing is settled, so
+//!   that the order does not depend on the guest's care.
 
 pub mod broker;
 pub mod capability;

@@ -1,7 +1,10 @@
 //! What the host counts, in Prometheus' terms. Names that the native SDK has keep its names. Every lane gets its own
 //! handles once, so that counting a record takes no lock and no allocation.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 mod gates;
 
@@ -56,6 +59,7 @@ struct LaneFamilies {
     dead_lettered: Counters,
     skipped: Counters,
     duplicates: Counters,
+    redelivered: Counters,
     offset_gaps: Counters,
     stream_losses: Counters,
     parked: Counters,
@@ -63,6 +67,8 @@ struct LaneFamilies {
     batch_size: Histograms,
     inflight: Family<TopicLabels, Gauge>,
     newest_age: Family<TopicLabels, Gauge<f64, AtomicU64>>,
+    newest_time: Family<TopicLabels, Gauge<f64, AtomicU64>>,
+    streams_down: Family<TopicLabels, Gauge>,
 }
 
 /// What one lane counts. Clones count into the same cells.
@@ -76,14 +82,27 @@ pub(crate) struct LaneMetrics {
     pub(crate) dead_lettered: Counter,
     pub(crate) skipped: Counter,
     pub(crate) duplicates: Counter,
+    pub(crate) redelivered: Counter,
     pub(crate) offset_gaps: Counter,
     pub(crate) stream_losses: Counter,
     pub(crate) parked: Counter,
     pub(crate) duration: Histogram,
     pub(crate) batch_size: Histogram,
     pub(crate) inflight: Gauge,
-    pub(crate) newest_age: Gauge<f64, AtomicU64>,
+    pub(crate) streams_down: Gauge,
+    newest_age: Gauge<f64, AtomicU64>,
+    newest_time: Gauge<f64, AtomicU64>,
     pub(crate) failed: Failures,
+}
+
+impl LaneMetrics {
+    /// A record came that was published then, in microseconds since 1970.
+    pub(crate) fn newest(&self, publish_time: u64) {
+        let published = Duration::from_micros(publish_time);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.newest_age.set(now.saturating_sub(published).as_secs_f64());
+        self.newest_time.set(published.as_secs_f64());
+    }
 }
 
 /// Failures by their kind.
@@ -174,7 +193,7 @@ impl LaneFamilies {
             Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0])
         }
         let inflight = Family::default();
-        let newest_age = Family::default();
+        let (newest_age, newest_time, streams_down) = (Family::default(), Family::default(), Family::default());
         let families = Self {
             received: register.counters("danube_connector_messages_received", "Records received from the broker"),
             processed: register.counters("danube_connector_messages_processed", "Records that the guest wrote"),
@@ -196,6 +215,10 @@ impl LaneFamilies {
                 "danube_wasm_messages_duplicate",
                 "Records that the broker delivered again while the host still had them",
             ),
+            redelivered: register.counters(
+                "danube_wasm_messages_redelivered",
+                "Records that the broker delivered more than once, as far as the host can tell",
+            ),
             offset_gaps: register.counters("danube_wasm_offsets_missing", "Offsets that the broker passed over"),
             stream_losses: register
                 .counters("danube_wasm_stream_losses", "Streams of records that ended and had to be opened again"),
@@ -211,12 +234,24 @@ impl LaneFamilies {
             batch_size: register.histograms("danube_connector_batch_size", "Records per call of the guest", records),
             inflight: Family::clone(&inflight),
             newest_age: Family::clone(&newest_age),
+            newest_time: Family::clone(&newest_time),
+            streams_down: Family::clone(&streams_down),
         };
         register.0.register("danube_connector_inflight_messages", "Records received and not yet settled", inflight);
         register.0.register(
             "danube_wasm_newest_record_age_seconds",
             "Age of the newest record when it was received",
             newest_age,
+        );
+        register.0.register(
+            "danube_wasm_newest_record_timestamp_seconds",
+            "When the newest record that was received was published, in seconds since 1970",
+            newest_time,
+        );
+        register.0.register(
+            "danube_wasm_streams_down",
+            "Streams of records (one for each partition) that are lost and not back yet",
+            streams_down,
         );
         families
     }
@@ -236,6 +271,7 @@ impl LaneFamilies {
             dead_lettered: self.dead_lettered.get_or_create_owned(&labels),
             skipped: self.skipped.get_or_create_owned(&labels),
             duplicates: self.duplicates.get_or_create_owned(&labels),
+            redelivered: self.redelivered.get_or_create_owned(&labels),
             offset_gaps: self.offset_gaps.get_or_create_owned(&labels),
             stream_losses: self.stream_losses.get_or_create_owned(&labels),
             parked: self.parked.get_or_create_owned(&labels),
@@ -243,6 +279,8 @@ impl LaneFamilies {
             batch_size: self.batch_size.get_or_create_owned(&labels),
             inflight: self.inflight.get_or_create_owned(&labels),
             newest_age: self.newest_age.get_or_create_owned(&labels),
+            newest_time: self.newest_time.get_or_create_owned(&labels),
+            streams_down: self.streams_down.get_or_create_owned(&labels),
             failed: Failures {
                 decode: failed("decode"),
                 schema: failed("schema"),

@@ -7,85 +7,144 @@
 //! Nothing here knows gRPC or wasmtime: records come in through an [`Intake`], batches go out through a [`Processor`].
 
 mod backoff;
+mod chunk;
 mod collect;
 mod decode;
 mod deliver;
 mod edge;
 mod gaps;
 mod health;
-mod in_hand;
+mod held;
 mod lane;
+mod ledger;
+mod pace;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod window;
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use backoff::Backoff;
 use collect::Collector;
+pub(crate) use collect::Intake;
 use decode::Decoder;
 use deliver::Deliverer;
-use edge::End;
+use edge::{End, Settlement};
 pub(crate) use edge::{LanePolicy, ProcessError, Processor};
-use in_hand::InHand;
-pub(crate) use lane::{Lane, LaneState};
+use gaps::Gaps;
+pub(crate) use gaps::Watch;
+use held::Held;
+use lane::Streams;
+pub(crate) use lane::{Lane, LaneParts, LaneState};
+use ledger::Ledger;
+use pace::Pace;
 use settle::Settler;
-
-pub(crate) use collect::Intake;
 
 use crate::{broker::DeadLetters, metrics::LaneMetrics, schema::SchemaCache};
 
 /// Verdicts that may wait to be settled; more than that hold the guest up.
 const SETTLE_BUFFER: usize = 1024;
 
-/// What a session works with, besides the two ends.
-pub(crate) struct Session {
+/// What a session works with, besides the two ends. Only what is borrowed or shared here outlives it.
+pub(crate) struct Session<'a> {
     pub(crate) policy: Arc<LanePolicy>,
     pub(crate) schemas: Arc<SchemaCache>,
     pub(crate) metrics: LaneMetrics,
-    pub(crate) dead_letters: Option<DeadLetters>,
+    pub(crate) ledger: Ledger,
+    pub(crate) gaps: &'a mut Gaps,
+    pub(crate) streams: Streams,
+    pub(crate) dead_letters: Option<&'a mut DeadLetters>,
 }
 
-impl Session {
+impl Session<'_> {
     /// Moves records from `intake` through `processor` until told to drain, or until it can't go on. When it returns,
-    /// everything that was written is acknowledged.
+    /// everything that was written is acknowledged; the rest it gives back.
     pub(crate) async fn run<P: Processor>(
         self,
         intake: &mut impl Intake,
         processor: &mut P,
         drain: &CancellationToken,
-    ) -> End {
+    ) -> (End, Held) {
         let (to_deliver, batches) = mpsc::channel(1);
         let (to_settle, settlements) = mpsc::channel(SETTLE_BUFFER);
-        let in_hand = InHand::new(self.metrics.inflight.clone());
-        let stop = drain.child_token();
+        let (stop, pace) = (drain.child_token(), Pace::default());
         let collector = Collector {
             decoder: Decoder { schemas: self.schemas, policy: self.policy.clone() },
             policy: self.policy.clone(),
             metrics: self.metrics.clone(),
-            in_hand: in_hand.clone(),
+            ledger: self.ledger.clone(),
+            streams: self.streams,
+            pace: pace.clone(),
             to_settle: to_settle.clone(),
             to_deliver,
         };
-        let deliverer = Deliverer { processor, policy: self.policy.clone(), metrics: self.metrics.clone(), to_settle };
-        let settler = Settler { policy: self.policy, metrics: self.metrics, in_hand, dead_letters: self.dead_letters };
+        let deliverer = Deliverer {
+            processor,
+            policy: self.policy.clone(),
+            metrics: self.metrics.clone(),
+            ledger: self.ledger.clone(),
+            to_settle,
+            pace: pace.clone(),
+            waiting: VecDeque::new(),
+            subscribed: true,
+            written: None,
+        };
+        let settler = Settler {
+            policy: self.policy,
+            metrics: self.metrics,
+            ledger: self.ledger,
+            dead_letters: self.dead_letters,
+            pace,
+            subscribed: true,
+        };
+        let ((), (delivered, chunks), (settled, letters)) = tokio::join!(
+            collector.run(intake, self.gaps, &stop),
+            deliverer.run(batches, &stop),
+            settler.run(settlements, &stop)
+        );
+        (settled.unwrap_or(delivered), Held { chunks, letters })
+    }
 
-        let collect = collector.run(intake, &stop);
-        let deliver = async {
-            let end = deliverer.run(batches, drain).await;
-            stop.cancel();
-            end
+    /// Works off what was held back, without a subscription: what is settled is noted in the ledger. `None`: all of it is.
+    pub(crate) async fn work_off<P: Processor>(
+        self,
+        held: Held,
+        processor: &mut P,
+        drain: &CancellationToken,
+    ) -> (Option<End>, Held) {
+        let Held { chunks, letters } = held;
+        // Room for the letters, which are put in before anybody takes any out.
+        let (to_settle, settlements) = mpsc::channel(SETTLE_BUFFER.max(letters.len()));
+        for letter in letters {
+            // It can't be full or closed.
+            let _ = to_settle.try_send(Settlement::Rejected(letter));
+        }
+        let stop = drain.child_token();
+        let deliverer = Deliverer {
+            processor,
+            policy: self.policy.clone(),
+            metrics: self.metrics.clone(),
+            ledger: self.ledger.clone(),
+            to_settle,
+            pace: Pace::default(),
+            waiting: chunks,
+            subscribed: false,
+            written: None,
         };
-        let settle = async {
-            let result = settler.run(settlements).await;
-            stop.cancel();
-            result
+        let settler = Settler {
+            policy: self.policy,
+            metrics: self.metrics,
+            ledger: self.ledger,
+            dead_letters: self.dead_letters,
+            pace: Pace::default(),
+            subscribed: false,
         };
-        let ((), delivered, settled) = tokio::join!(collect, deliver, settle);
-        settled.err().unwrap_or(delivered)
+        let ((delivered, chunks), (settled, letters)) =
+            tokio::join!(deliverer.work_off(&stop), settler.run(settlements, &stop));
+        (settled.or(delivered), Held { chunks, letters })
     }
 }

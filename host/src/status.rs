@@ -112,7 +112,12 @@ impl Entry {
 impl LaneView {
     fn waits_for(&self) -> Option<String> {
         match &*self.state.borrow() {
-            LaneState::Running | LaneState::Stopped => None,
+            LaneState::Stopped => None,
+            LaneState::Running { lost } if lost.is_empty() => None,
+            LaneState::Running { lost } => {
+                let lost: Vec<String> = lost.iter().map(|(topic, error)| format!("{topic}: lost: {error}")).collect();
+                Some(lost.join("; "))
+            }
             LaneState::Subscribing { cause: None } => Some(format!("{}: subscribing", self.topic)),
             LaneState::Subscribing { cause: Some(cause) } => Some(format!("{}: {cause}", self.topic)),
             LaneState::Parked { reason } => Some(format!("{}: parked: {reason}", self.topic)),

@@ -1,10 +1,13 @@
 //! A record as the broker delivered it. A [`Delivery`] is an answer that the host owes: it can't be copied, and settling
 //! it uses it up. One that is dropped unanswered is delivered again by the broker.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use danube_core::proto::{AckRequest, MsgId, StreamMessage, consumer_service_client::ConsumerServiceClient};
+use danube_core::proto::{
+    AckRequest, MsgId, NackRequest, StreamMessage, consumer_service_client::ConsumerServiceClient,
+};
+use tokio::time::Instant;
 
 use super::{Broker, Error, connection::Route};
 
@@ -44,6 +47,8 @@ pub struct Receipt {
     partition: Option<u32>,
     request_id: u64,
     msg_id: MsgId,
+    publish_time: u64,
+    received: Instant,
     answers: Answers,
 }
 
@@ -60,13 +65,19 @@ enum Port {
         subscription: String,
     },
     #[cfg(test)]
-    Recorded(std::sync::Mutex<Vec<(Option<u32>, u64)>>),
+    Recorded(std::sync::Mutex<fake::Recorded>),
 }
 
 impl Delivery {
     pub(super) fn new(message: StreamMessage, partition: Option<u32>, answers: &Answers) -> Option<Self> {
-        let msg_id = message.msg_id?;
-        let receipt = Receipt { partition, request_id: message.request_id, msg_id, answers: answers.clone() };
+        let receipt = Receipt {
+            partition,
+            request_id: message.request_id,
+            msg_id: message.msg_id?,
+            publish_time: message.publish_time,
+            received: Instant::now(),
+            answers: answers.clone(),
+        };
         let content = Content {
             payload: message.payload,
             publish_time: message.publish_time,
@@ -96,6 +107,17 @@ impl Receipt {
         self.msg_id.producer_id
     }
 
+    /// As the producer stamped it. With the producer's id it tells a record from another one that got the same offset
+    /// later, because the topic was made anew.
+    pub fn publish_time(&self) -> u64 {
+        self.publish_time
+    }
+
+    /// When it came. The broker's patience counts from here.
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+
     /// Tells the broker that the record is done. It may be called again after a failure.
     pub async fn ack(&self) -> Result<(), Error> {
         match &*self.answers.0 {
@@ -110,8 +132,34 @@ impl Receipt {
                 broker.call("acknowledge a record", client.ack(request)).await.map(drop)
             }
             #[cfg(test)]
-            Port::Recorded(acked) => {
-                acked.lock().expect("no panic while locked").push((self.partition(), self.offset()));
+            Port::Recorded(recorded) => {
+                let time = recorded.lock().expect("no panic while locked").time;
+                tokio::time::sleep(time).await;
+                recorded.lock().expect("no panic while locked").acked.push((self.partition(), self.offset()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the record back to the broker, which sends it again after `delay` or after a pause of its own, whichever is
+    /// longer. It counts that as one of the record's deliveries.
+    pub async fn nack(&self, delay: Duration, reason: &str) -> Result<(), Error> {
+        match &*self.answers.0 {
+            Port::Broker { broker, route, subscription } => {
+                let nack = NackRequest {
+                    request_id: self.request_id,
+                    msg_id: Some(self.msg_id.clone()),
+                    subscription_name: subscription.clone(),
+                    delay_ms: Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+                    reason: Some(reason.to_owned()),
+                };
+                let request = broker.request(nack, route).await?;
+                let mut client = ConsumerServiceClient::new(route.channel.clone());
+                broker.call("give a record back", client.nack(request)).await.map(drop)
+            }
+            #[cfg(test)]
+            Port::Recorded(recorded) => {
+                recorded.lock().expect("no panic while locked").nacked.push(self.offset());
                 Ok(())
             }
         }
@@ -129,16 +177,48 @@ impl Answers {
 pub(crate) mod fake {
     use super::*;
 
+    impl Receipt {
+        /// Makes it one for another record with the same offset.
+        pub(crate) fn restamp(&mut self, publish_time: u64) {
+            self.publish_time = publish_time;
+        }
+    }
+
+    /// What was answered, in order.
+    #[derive(Debug, Default)]
+    pub(crate) struct Recorded {
+        /// Partitions and offsets.
+        pub(crate) acked: Vec<(Option<u32>, u64)>,
+        /// Offsets.
+        pub(crate) nacked: Vec<u64>,
+        /// How long an acknowledgement takes.
+        pub(crate) time: Duration,
+    }
+
     impl Answers {
         pub(crate) fn recorded() -> Self {
-            Self(Arc::new(Port::Recorded(std::sync::Mutex::default())))
+            Self::recorded_after(Duration::ZERO)
+        }
+
+        /// Every acknowledgement takes so long.
+        pub(crate) fn recorded_after(time: Duration) -> Self {
+            Self(Arc::new(Port::Recorded(std::sync::Mutex::new(Recorded { time, ..Recorded::default() }))))
         }
 
         /// The partitions and offsets acknowledged so far, in order.
         pub(crate) fn acked(&self) -> Vec<(Option<u32>, u64)> {
+            self.look(|recorded| recorded.acked.clone())
+        }
+
+        /// The offsets given back so far, in order.
+        pub(crate) fn nacked(&self) -> Vec<u64> {
+            self.look(|recorded| recorded.nacked.clone())
+        }
+
+        fn look<T: Default>(&self, at: impl FnOnce(&Recorded) -> T) -> T {
             match &*self.0 {
-                Port::Recorded(acked) => acked.lock().expect("no panic while locked").clone(),
-                Port::Broker { .. } => Vec::new(),
+                Port::Recorded(recorded) => at(&recorded.lock().expect("no panic while locked")),
+                Port::Broker { .. } => T::default(),
             }
         }
 

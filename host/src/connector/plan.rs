@@ -10,8 +10,8 @@ use crate::{
     broker::SubscribeOptions,
     config::{Config, TopicMapping},
     guest::ConsumerConfig,
-    pipeline::LanePolicy,
-    record::{Order, PayloadFormat, SubscriptionType},
+    pipeline::{LanePolicy, Watch},
+    record::{PayloadFormat, SubscriptionType},
 };
 
 /// What one lane is to do.
@@ -181,7 +181,7 @@ fn policy(
         flush_interval,
         raw: asked.payload_format == PayloadFormat::Raw
             || mapping.and_then(|m| m.payload_format) == Some(PayloadFormat::Raw),
-        in_order: order == Order::Strict,
+        watch: Watch::of(subscription_type, config.instances),
         order,
         hold: subscription_type == SubscriptionType::KeyShared,
         expected_schema_subject: subject,
@@ -189,6 +189,7 @@ fn policy(
         retry_backoff: config.retry.backoff,
         max_backoff: config.retry.max_backoff,
         budget: budget(config.broker.ack_timeout),
+        call_timeout: config.limits.call_timeout,
         health_check_interval: processing.health_check_interval,
         health_check_failure_threshold: processing.health_check_failure_threshold,
         on_reject: config.on_reject,

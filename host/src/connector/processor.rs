@@ -57,8 +57,10 @@ impl GuestProcessor {
 
 impl Processor for GuestProcessor {
     async fn process(&mut self, batch: &Batch, limit: Duration) -> Result<Vec<Verdict>, ProcessError> {
+        let call_timeout = self.options.call_timeout;
         let instance = self.instance().await.map_err(at_start)?;
-        let result = instance.process_batch(batch, Some(limit)).await.map_err(in_a_call);
+        let result =
+            instance.process_batch(batch, Some(limit)).await.map_err(|error| in_a_batch(error, limit < call_timeout));
         self.retire().await;
         result
     }
@@ -84,6 +86,16 @@ fn at_start(error: guest::Error) -> ProcessError {
         ProcessError::Broken { reason } => ProcessError::Retryable { reason, after: None },
         ProcessError::Rejected { reason } => ProcessError::Fatal { reason },
         error @ (ProcessError::Retryable { .. } | ProcessError::Fatal { .. }) => error,
+    }
+}
+
+/// A guest that did not get the time that its config gives it is not to blame for needing more than it got.
+fn in_a_batch(error: guest::Error, cut_short: bool) -> ProcessError {
+    match error {
+        error @ guest::Error::Deadline { .. } if cut_short => {
+            ProcessError::Retryable { reason: error.to_string(), after: None }
+        }
+        error => in_a_call(error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first verb: receive, decode and collect records until a batch is due by count, bytes or age, or because the
 //! broker has no more to give. The next batch grows while the guest works on the last one.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc};
 
 use tokio::{
     sync::mpsc,
@@ -13,7 +13,9 @@ use super::{
     decode::Decoder,
     edge::{LanePolicy, Owed, Rejected, Settlement},
     gaps::Gaps,
-    in_hand::InHand,
+    lane::Streams,
+    ledger::{Arrival, Ledger},
+    pace::Pace,
     window::{Fill, GRACE, Window},
 };
 use crate::{
@@ -28,7 +30,7 @@ pub(crate) struct Collected {
     pub(crate) records: Vec<Record>,
     /// What is owed for each of `records`, in the same order.
     pub(crate) owed: Vec<Owed>,
-    /// When its first record was received.
+    /// When the first of its records came.
     pub(crate) since: Instant,
 }
 
@@ -37,8 +39,10 @@ pub(crate) struct Collector {
     pub(crate) decoder: Decoder,
     pub(crate) policy: Arc<LanePolicy>,
     pub(crate) metrics: LaneMetrics,
-    pub(crate) in_hand: InHand,
-    /// Bad records go straight to be settled.
+    pub(crate) ledger: Ledger,
+    pub(crate) streams: Streams,
+    pub(crate) pace: Pace,
+    /// Bad records go straight to be settled, and so do those that are settled already.
     pub(crate) to_settle: mpsc::Sender<Settlement>,
     /// One slot: a batch waits in it while the guest works on the one before.
     pub(crate) to_deliver: mpsc::Sender<Collected>,
@@ -54,8 +58,8 @@ struct Growing {
     /// When the last record came.
     last: Instant,
     due: bool,
-    /// A record that would make it too large, and when it came. It begins the next one.
-    next: Option<(Record, Owed, Instant)>,
+    /// A record that would make it too large. It begins the next one.
+    next: Option<(Record, Owed)>,
 }
 
 /// Where records come from: the broker's channel, and a stand-in for it in tests.
@@ -66,10 +70,9 @@ pub(crate) trait Intake: Send {
 
 impl Collector {
     /// Collects until `stop`, then hands on what it has.
-    pub(crate) async fn run(self, intake: &mut impl Intake, stop: &CancellationToken) {
+    pub(crate) async fn run(self, intake: &mut impl Intake, gaps: &mut Gaps, stop: &CancellationToken) {
         let mut growing = Growing::new();
         let mut window = Window::new();
-        let mut gaps = Gaps::new(self.policy.topic.clone(), self.policy.in_order);
         loop {
             let full = growing.is_full(&self.policy);
             tokio::select! {
@@ -83,21 +86,26 @@ impl Collector {
                     Some(Event::Delivery(delivery)) => {
                         tokio::select! {
                             () = stop.cancelled() => break,
-                            added = self.add(delivery, &mut growing, &mut gaps) => if added.is_err() { return },
+                            added = self.add(delivery, &mut growing, gaps) => if added.is_err() { return },
                         }
-                        window.received(self.in_hand.unanswered(), growing.last);
-                        growing.due |= growing.is_full(&self.policy) || window.fill(self.in_hand.unanswered()) == Fill::Full;
+                        window.received(self.ledger.unanswered(), growing.last);
+                        growing.due |= growing.is_full(&self.policy)
+                            || window.fill(self.ledger.unanswered()) == Fill::Full
+                            || self.pace.halves() && window.is_half(growing.records.len());
                     }
-                    Some(Event::Lost { .. }) => { self.metrics.stream_losses.inc(); }
-                    Some(Event::Recovered { .. }) => {}
+                    Some(Event::Lost { topic, error }) => {
+                        self.metrics.stream_losses.inc();
+                        self.streams.lost(topic, &error);
+                    }
+                    Some(Event::Recovered { topic }) => self.streams.recovered(&topic),
                     None => break,
                 },
                 () = sleep_until(growing.deadline(&self.policy)), if growing.waits() => {
-                    window.timer_flushed(self.in_hand.unanswered());
+                    window.timer_flushed(self.ledger.unanswered());
                     growing.due = true;
                 }
                 () = sleep_until(growing.last + GRACE),
-                    if growing.waits() && window.fill(self.in_hand.unanswered()) != Fill::Open =>
+                    if growing.waits() && window.fill(self.ledger.unanswered()) != Fill::Open =>
                 {
                     window.nothing_came();
                     growing.due = true;
@@ -113,19 +121,25 @@ impl Collector {
     /// Decodes a record and adds it, or sends it on to be settled. An error: the session is over.
     async fn add(&self, delivery: Delivery, growing: &mut Growing, gaps: &mut Gaps) -> Result<(), ()> {
         self.metrics.received.inc();
-        if !self.in_hand.take(&delivery.receipt) {
-            self.metrics.duplicates.inc();
-            return Ok(());
+        let arrival = self.ledger.take(&delivery.receipt);
+        let known = arrival != Arrival::New { again: false };
+        if gaps.check(&delivery.receipt, known, &self.metrics) {
+            self.metrics.redelivered.inc();
         }
-        self.metrics.offset_gaps.inc_by(gaps.check(&delivery.receipt));
-        let received = Instant::now();
-        match self.decoder.decode(delivery).await {
-            Ok((record, owed)) => {
-                self.metrics.newest_age.set(age_seconds(&record));
-                growing.push(record, owed, received, &self.policy);
+        match arrival {
+            Arrival::Duplicate => {
+                self.metrics.duplicates.inc();
                 Ok(())
             }
-            Err(rejected) => self.reject(rejected).await,
+            Arrival::Settled => self.to_settle.send(Settlement::Written(delivery.receipt)).await.map_err(drop),
+            Arrival::New { .. } => match self.decoder.decode(delivery).await {
+                Ok((record, owed)) => {
+                    self.metrics.newest(record.publish_time);
+                    growing.push(record, owed, &self.policy);
+                    Ok(())
+                }
+                Err(rejected) => self.reject(rejected).await,
+            },
         }
     }
 
@@ -141,13 +155,13 @@ impl Growing {
     }
 
     /// Adds a record, or keeps it for the next batch if this one would grow beyond its bytes.
-    fn push(&mut self, record: Record, owed: Owed, now: Instant, policy: &LanePolicy) {
-        self.last = now;
+    fn push(&mut self, record: Record, owed: Owed, policy: &LanePolicy) {
+        self.last = Instant::now();
         let bytes = self.bytes + record.payload.len();
         if self.records.is_empty() {
-            self.since = now;
+            self.since = owed.receipt.received();
         } else if bytes > policy.batch_bytes {
-            self.next = Some((record, owed, now));
+            self.next = Some((record, owed));
             return;
         }
         self.bytes = bytes;
@@ -171,15 +185,10 @@ impl Growing {
     /// Gives the batch away and begins the next one.
     fn take(&mut self, policy: &LanePolicy) -> Collected {
         let Self { records, owed, since, next, .. } = mem::replace(self, Self::new());
-        if let Some((record, owed, received)) = next {
-            self.push(record, owed, received, policy);
+        if let Some((record, owed)) = next {
+            self.push(record, owed, policy);
             self.due = self.is_full(policy);
         }
         Collected { records, owed, since }
     }
-}
-
-fn age_seconds(record: &Record) -> f64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(Duration::from_micros(record.publish_time)).as_secs_f64()
 }

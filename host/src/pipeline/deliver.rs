@@ -1,255 +1,325 @@
-//! The second verb: give batches to the guest and sort out what it says of them. Retries are bounded by number and by
-//! the broker's patience; when they are used up the lane parks. What settles some records is no retry of the others. A
-//! batch that breaks the guest is halved until the one record that does it stands alone.
+//! The second verb: give chunks to the guest and sort out what it says of them. Retries are bounded by number and by the
+//! broker's patience; when they are used up the lane parks. A chunk that breaks the guest is halved until the one record
+//! that does it stands alone. While some records wait for another try the others flow, unless the order forbids it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    backoff::Backoff,
+    chunk::{Chunk, Trouble},
     collect::Collected,
-    edge::{End, LanePolicy, Owed, ProcessError, Processor, Rejected, Settlement, Stage},
+    edge::{End, LanePolicy, ProcessError, Processor, Settlement, Stage},
     health::Health,
+    ledger::Ledger,
+    pace::Pace,
 };
-use crate::{
-    metrics::LaneMetrics,
-    record::{Batch, Record, Verdict},
-};
+use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
 
-/// So often a batch may break the guest before it is taken apart: the first time may have been chance.
+/// So often a chunk may break the guest before it is taken apart: the first time may have been chance.
 const BREAKS_BEFORE_SPLIT: u32 = 2;
+/// So many records in a row may turn out to break the guest before the guest is suspected: from then on every one of
+/// them costs a pause, and the lane shows that it is parked.
+const CONDEMNED_BEFORE_PAUSE: u32 = 3;
 
-/// What delivering needs besides its channels.
+/// A record that is given back while others are written is given up when the broker has sent it so often: it gives up by
+/// itself after six times, by default, and then blocks the subscription.
+const DELIVERIES_BEFORE_REJECTION: u32 = 4;
+
+/// What delivering needs.
 pub(crate) struct Deliverer<'a, P> {
     pub(crate) processor: &'a mut P,
     pub(crate) policy: Arc<LanePolicy>,
     pub(crate) metrics: LaneMetrics,
+    pub(crate) ledger: Ledger,
     pub(crate) to_settle: mpsc::Sender<Settlement>,
-}
-
-/// Records that go to the guest together.
-struct Chunk {
-    batch: Batch,
-    owed: Vec<Owed>,
-    breaks: u32,
-    /// Calls in a row that settled nothing. The guest counts every call, see [`Batch::attempt`].
-    stalled: u32,
+    pub(crate) pace: Pace,
+    /// Chunks that wait for a try. Where the order counts among all records, the first one is the oldest.
+    pub(crate) waiting: VecDeque<Chunk>,
+    /// Whether the broker waits for the answers. Otherwise nothing runs out, and a pause is the caller's.
+    pub(crate) subscribed: bool,
+    /// When the guest wrote something last.
+    pub(crate) written: Option<Instant>,
 }
 
 /// What a call means for a chunk.
-enum Next {
+enum Called {
     /// Every record of it is settled.
-    Done,
+    Settled,
     /// What is left of it needs another try.
-    Again { reason: String, after: Option<Duration> },
+    Again(Trouble),
     /// It breaks the guest: try its halves.
     Split,
     /// The session is over.
     End(End),
 }
 
-/// How the tries of a chunk ended.
-enum Tried {
-    Settled,
-    Split,
-    End(End),
-}
-
 impl<P: Processor> Deliverer<'_, P> {
     /// Works until there are no more batches, or until it can't go on. When `stop` is called nothing is tried twice.
-    pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Collected>, stop: &CancellationToken) -> End {
+    /// Gives back the chunks that are not settled.
+    pub(crate) async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Collected>,
+        stop: &CancellationToken,
+    ) -> (End, VecDeque<Chunk>) {
         let mut health = Health::new(&self.policy);
-        loop {
+        let mut open = true;
+        let end = loop {
+            if !open && self.waiting.is_empty() {
+                break End::Drained;
+            }
             let end = tokio::select! {
                 biased;
-                collected = batches.recv() => match collected {
-                    None => return End::Drained,
+                () = stop.cancelled(), if !self.waiting.is_empty() => Some(End::Drained),
+                () = sleep_until(self.due()), if !self.waiting.is_empty() => {
+                    let end = self.try_waiting().await;
+                    health.is_well();
+                    end
+                }
+                collected = batches.recv(), if open && self.takes_more() => match collected {
                     Some(collected) => {
-                        let end = self.deliver(collected, stop).await;
+                        let end = self.admit(collected).await;
                         health.is_well();
                         end
                     }
+                    None => {
+                        open = false;
+                        None
+                    }
                 },
-                () = health.due() => health.sort(self.processor.health_check().await),
+                () = health.due(), if self.waiting.is_empty() => health.sort(self.processor.health_check().await),
             };
             if let Some(end) = end {
-                return end;
+                break end;
+            }
+        };
+        // The collector hands on what it has: that is not settled either.
+        stop.cancel();
+        batches.close();
+        while let Some(collected) = batches.recv().await {
+            self.waiting.push_back(Chunk::new(collected, &self.policy));
+        }
+        (end, self.waiting)
+    }
+
+    /// Tries what waits, each chunk once, until one is not settled or `stop` is called. `None`: all is settled.
+    pub(crate) async fn work_off(mut self, stop: &CancellationToken) -> (Option<End>, VecDeque<Chunk>) {
+        let mut end = None;
+        while end.is_none() && !self.waiting.is_empty() && !stop.is_cancelled() {
+            end = self.try_waiting().await;
+        }
+        (end, self.waiting)
+    }
+
+    /// Whether a batch may overtake what waits.
+    fn takes_more(&self) -> bool {
+        let waiting: usize = self.waiting.iter().map(Chunk::len).sum();
+        let general = || self.waiting.iter().any(|chunk| chunk.trouble.as_ref().is_none_or(|trouble| trouble.general));
+        match self.policy.order {
+            Order::Strict => waiting == 0,
+            Order::Any | Order::ByKey => waiting == 0 || waiting < self.policy.batch_size && !general(),
+        }
+    }
+
+    /// Which of the waiting chunks is next.
+    fn next(&self) -> usize {
+        match self.policy.order {
+            Order::Strict => 0,
+            Order::Any | Order::ByKey => {
+                let due = self.waiting.iter().enumerate().min_by_key(|(_, chunk)| chunk.due);
+                due.map_or(0, |(index, _)| index)
             }
         }
     }
 
-    /// Has one batch written, in pieces if it must be. `Some`: the session is over.
-    async fn deliver(&mut self, collected: Collected, stop: &CancellationToken) -> Option<End> {
-        let LanePolicy { topic, order, hold, budget, .. } = &*self.policy;
-        let since = if *hold { Instant::now() } else { collected.since };
-        let give_up = since + *budget;
-        let batch = Batch { topic: topic.clone(), attempt: 1, order: *order, records: collected.records };
-        let mut chunks = vec![Chunk { batch, owed: collected.owed, breaks: 0, stalled: 0 }];
-        while let Some(mut chunk) = chunks.pop() {
-            match self.write(&mut chunk, give_up, stop).await {
-                Tried::Settled => {}
-                Tried::Split => {
-                    let tail = chunk.split_off();
-                    chunks.extend([tail, chunk]);
-                }
-                Tried::End(end) => return Some(end),
-            }
-        }
-        None
+    fn due(&self) -> Instant {
+        self.waiting.get(self.next()).map_or_else(Instant::now, |chunk| chunk.due)
     }
 
-    /// Tries a chunk until it is settled, or until the broker would deliver it again.
-    async fn write(&mut self, chunk: &mut Chunk, mut give_up: Instant, stop: &CancellationToken) -> Tried {
-        let LanePolicy { retry_backoff, max_backoff, max_retries, budget, hold, .. } = *self.policy;
-        let mut backoff = Backoff::new(retry_backoff, max_backoff);
-        loop {
-            let records = chunk.batch.records.len();
-            let (reason, after) = match self.call(chunk, give_up).await {
-                Next::Again { reason, after } => (reason, after),
-                Next::Done => return Tried::Settled,
-                Next::Split => return Tried::Split,
-                Next::End(end) => return Tried::End(end),
-            };
-            if chunk.settled_some(records) {
-                backoff.reset();
+    async fn try_waiting(&mut self) -> Option<End> {
+        let chunk = self.waiting.remove(self.next())?;
+        if chunk.trouble.is_some() {
+            self.metrics.retried.inc_by(chunk.len() as u64);
+        }
+        self.attempt(chunk).await
+    }
+
+    /// Tries a new batch at once, without the records that belong behind one that waits.
+    async fn admit(&mut self, collected: Collected) -> Option<End> {
+        let mut chunk = Chunk::new(collected, &self.policy);
+        for waiting in &mut self.waiting {
+            waiting.pull_followers(&mut chunk);
+        }
+        if chunk.is_empty() { None } else { self.attempt(chunk).await }
+    }
+
+    /// Calls the guest with a chunk, and keeps what is left of it. `Some`: the session is over.
+    async fn attempt(&mut self, mut chunk: Chunk) -> Option<End> {
+        let before = chunk.len();
+        let called = match self.limit(&chunk) {
+            Ok(limit) => self.call(&mut chunk, limit).await,
+            Err(end) => Called::End(end),
+        };
+        match called {
+            Called::Settled => None,
+            Called::Again(trouble) => {
+                chunk.count(before);
+                self.try_later(chunk, trouble).await
             }
-            let mut pause = backoff.next().max(after.unwrap_or_default());
-            if chunk.stalled > max_retries || Instant::now() + pause >= give_up {
-                if !hold {
-                    return Tried::End(End::Parked { reason });
-                }
-                pause = pause.max(max_backoff);
-                give_up = Instant::now() + pause + budget;
-                chunk.stalled = 0;
+            Called::Split => {
+                chunk.batch.attempt += 1;
+                let tail = chunk.split_off(BREAKS_BEFORE_SPLIT - 1);
+                self.waiting.push_front(tail);
+                self.waiting.push_front(chunk);
+                None
             }
+            Called::End(end) => {
+                self.waiting.push_front(chunk);
+                Some(end)
+            }
+        }
+    }
+
+    /// How long a call may take: what is left of the broker's patience. Where too little is left to tell a guest that
+    /// hangs from one that is merely late, one that has broken before is not called.
+    fn limit(&self, chunk: &Chunk) -> Result<Duration, End> {
+        let LanePolicy { hold, call_timeout, .. } = *self.policy;
+        if hold || !self.subscribed {
+            return Ok(call_timeout);
+        }
+        let left = chunk.give_up.saturating_duration_since(Instant::now());
+        match &chunk.trouble {
+            Some(trouble) if chunk.breaks > 0 && left < call_timeout => {
+                Err(End::Parked { reason: trouble.reason.clone() })
+            }
+            _ if left.is_zero() => {
+                let reason = "the records waited longer for the target than the broker waits for an answer".to_owned();
+                Err(End::Parked { reason })
+            }
+            _ => Ok(left),
+        }
+    }
+
+    /// Puts a chunk back until it is due again, or parks the lane.
+    async fn try_later(&mut self, mut chunk: Chunk, trouble: Trouble) -> Option<End> {
+        let LanePolicy { max_backoff, max_retries, budget, hold, .. } = *self.policy;
+        let Trouble { reason, after, .. } = trouble.clone();
+        let mut pause = after.unwrap_or_else(|| chunk.backoff.next());
+        let gives_up = chunk.stalled > max_retries || Instant::now() + pause >= chunk.give_up;
+        if gives_up && self.is_stubborn(&chunk, &trouble) {
+            let sends_again = |receipt: &Receipt| self.ledger.deliveries(receipt) < DELIVERIES_BEFORE_REJECTION;
+            let settlements = chunk.give_back(&trouble, sends_again);
+            return self.settle(settlements).await;
+        }
+        if gives_up && hold {
+            pause = pause.max(max_backoff);
+            chunk.give_up = Instant::now() + pause + budget;
+            chunk.stalled = 0;
+        }
+        let parks = !self.subscribed || gives_up && !hold;
+        chunk.batch.attempt += 1;
+        chunk.due = Instant::now() + pause;
+        chunk.trouble = Some(trouble);
+        chunk.failing_since.get_or_insert(chunk.tried);
+        if !parks {
             tracing::warn!(
-                topic = %self.policy.topic, attempt = chunk.batch.attempt, records = chunk.batch.records.len(), %reason,
+                topic = %self.policy.topic, attempt = chunk.batch.attempt, records = chunk.len(), %reason,
                 "retrying in {pause:.0?}"
             );
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return Tried::End(End::Drained),
-            }
-            chunk.batch.attempt += 1;
-            self.metrics.retried.inc_by(chunk.batch.records.len() as u64);
         }
+        match self.policy.order {
+            Order::Strict => self.waiting.push_front(chunk),
+            Order::Any | Order::ByKey => self.waiting.push_back(chunk),
+        }
+        parks.then_some(End::Parked { reason })
     }
 
-    async fn call(&mut self, chunk: &mut Chunk, give_up: Instant) -> Next {
-        let limit = give_up.saturating_duration_since(Instant::now());
-        if limit.is_zero() {
-            let reason = "the records waited longer for the target than the broker waits for an answer".to_owned();
-            return Next::End(End::Parked { reason });
-        }
-        let records = chunk.batch.records.len() as u64;
+    /// Whether a chunk fails by itself: others were written meanwhile, and may go on to be without it. One that merely
+    /// ran out of time does not, unless the guest asks for more than there can be.
+    fn is_stubborn(&self, chunk: &Chunk, trouble: &Trouble) -> bool {
+        let since = chunk.failing_since.unwrap_or(chunk.tried);
+        let others_written = self.written.is_some_and(|written| written >= since);
+        let out_of_time = chunk.stalled == 0 && trouble.after.is_none_or(|after| after < self.policy.budget);
+        self.subscribed && self.policy.order != Order::Strict && !trouble.general && others_written && !out_of_time
+    }
+
+    async fn call(&mut self, chunk: &mut Chunk, limit: Duration) -> Called {
+        let records = chunk.len() as u64;
         self.metrics.batch_size.observe(records as f64);
-        let begun = Instant::now();
+        chunk.tried = Instant::now();
         let result = self.processor.process(&chunk.batch, limit).await;
-        self.metrics.duration.observe(begun.elapsed().as_secs_f64());
+        let time = chunk.tried.elapsed();
+        self.metrics.duration.observe(time.as_secs_f64());
+        self.pace.called(time);
+        if !matches!(result, Err(ProcessError::Broken { .. })) {
+            self.ledger.guest_lives();
+        }
         match result {
-            Ok(verdicts) => self.sort(chunk, verdicts).await,
+            Ok(verdicts) => {
+                let (settled, trouble) = chunk.sort(verdicts);
+                if settled.iter().any(|settlement| matches!(settlement, Settlement::Written(_))) {
+                    self.written = Some(Instant::now());
+                }
+                self.metrics.failed.retryable.inc_by(chunk.len() as u64);
+                let called = trouble.map_or(Called::Settled, Called::Again);
+                self.settle(settled).await.map_or(called, Called::End)
+            }
             Err(ProcessError::Retryable { reason, after }) => {
                 self.metrics.failed.retryable.inc_by(records);
-                Next::Again { reason, after }
+                Called::Again(Trouble { reason, after, general: true })
             }
-            Err(ProcessError::Rejected { reason }) => self.reject_all(chunk, Stage::Process, &reason).await,
+            Err(ProcessError::Rejected { reason }) => {
+                self.settle(chunk.reject(Stage::Process, &reason)).await.map_or(Called::Settled, Called::End)
+            }
             Err(ProcessError::Fatal { reason }) => {
                 self.metrics.failed.fatal.inc_by(records);
-                Next::End(End::Failed { reason })
+                Called::End(End::Failed { reason })
             }
             Err(ProcessError::Broken { reason }) => self.broken(chunk, reason).await,
         }
     }
 
-    /// Settles what is settled and leaves in the chunk what wants another try.
-    async fn sort(&mut self, chunk: &mut Chunk, verdicts: Vec<Verdict>) -> Next {
-        debug_assert_eq!(verdicts.len(), chunk.batch.records.len(), "a verdict for each record");
-        let attempts = chunk.batch.attempt;
-        let records = std::mem::take(&mut chunk.batch.records).into_iter().zip(std::mem::take(&mut chunk.owed));
-        let mut again: Option<(String, Option<Duration>)> = None;
-        for ((record, owed), verdict) in records.zip(verdicts) {
-            let settlement = match verdict {
-                Verdict::Written => {
-                    self.metrics.processed.inc();
-                    Settlement::Written(owed.receipt)
-                }
-                Verdict::Reject { reason } => rejection(record, owed, Stage::Process, reason, attempts),
-                Verdict::Retry { reason, after } => {
-                    self.metrics.failed.retryable.inc();
-                    chunk.keep(record, owed);
-                    again = Some(match again {
-                        None => (reason, after),
-                        Some((first, longest)) => (first, longest.max(after)),
-                    });
-                    continue;
-                }
-            };
-            if self.to_settle.send(settlement).await.is_err() {
-                return Next::End(End::Drained);
-            }
-        }
-        match again {
-            None => Next::Done,
-            Some((reason, after)) => Next::Again { reason, after },
-        }
-    }
-
-    async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Next {
-        self.metrics.failed.trap.inc_by(chunk.batch.records.len() as u64);
+    async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Called {
+        self.metrics.failed.trap.inc_by(chunk.len() as u64);
         chunk.breaks += 1;
         tracing::error!(
-            topic = %self.policy.topic, records = chunk.batch.records.len(), breaks = chunk.breaks, %reason, "the guest broke"
+            topic = %self.policy.topic, records = chunk.len(), breaks = chunk.breaks, %reason, "the guest broke"
         );
-        match (chunk.breaks < BREAKS_BEFORE_SPLIT, chunk.batch.records.len()) {
-            (true, _) => Next::Again { reason, after: None },
-            (false, 1) => self.reject_all(chunk, Stage::Trap, &reason).await,
-            (false, _) => Next::Split,
+        let trouble = |reason, after| Called::Again(Trouble { reason, after, general: true });
+        if chunk.breaks < BREAKS_BEFORE_SPLIT {
+            return trouble(reason, None);
         }
+        if chunk.len() > 1 {
+            chunk.trouble = Some(Trouble { reason, after: None, general: true });
+            return Called::Split;
+        }
+        let in_a_row = self.ledger.condemned_in_a_row();
+        if in_a_row >= CONDEMNED_BEFORE_PAUSE && !chunk.paused {
+            chunk.paused = true;
+            let reason = format!("the component broke on each of the last {} records: {reason}", in_a_row + 1);
+            return match self.policy.hold {
+                true => trouble(reason, Some(self.policy.max_backoff)),
+                false => Called::End(End::Parked { reason }),
+            };
+        }
+        self.ledger.condemned();
+        self.settle(chunk.reject(Stage::Trap, &reason)).await.map_or(Called::Settled, Called::End)
     }
 
-    async fn reject_all(&mut self, chunk: &mut Chunk, stage: Stage, reason: &str) -> Next {
-        let attempts = chunk.batch.attempt;
-        let records = std::mem::take(&mut chunk.batch.records);
-        for (record, owed) in records.into_iter().zip(std::mem::take(&mut chunk.owed)) {
-            let settlement = rejection(record, owed, stage, reason.to_owned(), attempts);
+    /// `Some`: nobody settles any more.
+    async fn settle(&mut self, settlements: Vec<Settlement>) -> Option<End> {
+        for settlement in settlements {
+            if let Settlement::Written(_) = settlement {
+                self.metrics.processed.inc();
+            }
             if self.to_settle.send(settlement).await.is_err() {
-                return Next::End(End::Drained);
+                return Some(End::Drained);
             }
         }
-        Next::Done
-    }
-}
-
-fn rejection(record: Record, owed: Owed, stage: Stage, reason: String, attempts: u32) -> Settlement {
-    Settlement::Rejected(Box::new(Rejected::from_record(record, owed, stage, reason, attempts)))
-}
-
-impl Chunk {
-    /// Counts a call after which the chunk is still there; `before` is how many records it had. Breaking the guest is
-    /// counted apart.
-    fn settled_some(&mut self, before: usize) -> bool {
-        let progress = self.batch.records.len() < before;
-        self.stalled = if progress { 0 } else { self.stalled + u32::from(self.breaks == 0) };
-        progress
-    }
-
-    fn keep(&mut self, record: Record, owed: Owed) {
-        self.batch.records.push(record);
-        self.owed.push(owed);
-    }
-
-    /// Keeps the first half and gives the second one. A half that breaks the guest once more is the guilty one.
-    fn split_off(&mut self) -> Self {
-        let middle = self.batch.records.len() / 2;
-        self.breaks = BREAKS_BEFORE_SPLIT - 1;
-        let tail = Batch {
-            topic: self.batch.topic.clone(),
-            attempt: self.batch.attempt,
-            order: self.batch.order,
-            records: self.batch.records.split_off(middle),
-        };
-        Self { batch: tail, owed: self.owed.split_off(middle), breaks: self.breaks, stalled: self.stalled }
+        None
     }
 }

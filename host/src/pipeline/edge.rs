@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
+use super::Watch;
 use crate::{
     broker::{Content, Receipt},
     record::{Batch, OnReject, Order, Position, Record, Verdict},
@@ -78,8 +79,8 @@ pub(crate) struct LanePolicy {
     pub(crate) batch_bytes: usize,
     pub(crate) flush_interval: Duration,
     pub(crate) raw: bool,
-    /// Exclusive and Failover: this lane gets every record of the topic, in order.
-    pub(crate) in_order: bool,
+    /// What a jump of the offsets means.
+    pub(crate) watch: Watch,
     /// What the guest is told of the order: it counts on Key-Shared too, where the lane gets some of the records.
     pub(crate) order: Order,
     /// Never park: Key-Shared, where the broker drops what a consumer holds that goes away.
@@ -90,6 +91,8 @@ pub(crate) struct LanePolicy {
     pub(crate) max_backoff: Duration,
     /// How long after its first record arrived a batch must be settled: inside the broker's ack timeout.
     pub(crate) budget: Duration,
+    /// How long a call may take at most.
+    pub(crate) call_timeout: Duration,
     pub(crate) health_check_interval: Duration,
     pub(crate) health_check_failure_threshold: u32,
     pub(crate) on_reject: OnReject,
@@ -111,6 +114,8 @@ pub(crate) enum Settlement {
     Written(Receipt),
     /// It will never be written.
     Rejected(Box<Rejected>),
+    /// The guest asks for it again and again while it writes others: the broker shall keep it for a while.
+    GivenBack { receipt: Receipt, after: Duration, reason: String },
 }
 
 /// A record that will never be written.

@@ -1,33 +1,69 @@
 //! The life of a lane: subscribe, run a session, and after an outage of the target park until it is back. While a lane
 //! is parked it is not subscribed, so that the broker's count of deliveries does not run out.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Backoff, End, Intake, LanePolicy, ProcessError, Processor, Session};
+use super::{Backoff, End, Gaps, Held, Intake, LanePolicy, Ledger, ProcessError, Processor, Session, ledger::Arrival};
 use crate::{
     broker::{self, Broker, DeadLetters, Event, SubscribeOptions, Subscription},
     metrics::LaneMetrics,
     schema::SchemaCache,
 };
 
+/// How long a lane that stops waits for records that it wrote while it was parked, to acknowledge them.
+const TELLING: Duration = Duration::from_secs(5);
+
 /// What a lane is doing, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LaneState {
     /// Not subscribed yet; the reason if a try has failed.
     Subscribing { cause: Option<String> },
-    /// Records flow.
-    Running,
+    /// Records flow, but for streams (of partitions) that are lost: why, by name.
+    Running { lost: BTreeMap<String, String> },
     /// The target takes no records.
     Parked { reason: String },
     /// Done.
     Stopped,
 }
 
-/// One consumer of one topic.
-pub(crate) struct Lane<P> {
+/// Tells people which streams of a running lane are lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Streams {
+    pub(crate) state: watch::Sender<LaneState>,
+    pub(crate) metrics: LaneMetrics,
+}
+
+impl Streams {
+    pub(crate) fn lost(&self, topic: String, error: &broker::Error) {
+        let reason = error.to_string();
+        self.change(|lost| lost.insert(topic, reason).is_none().then(|| self.metrics.streams_down.inc()).is_some());
+    }
+
+    pub(crate) fn recovered(&self, topic: &str) {
+        self.change(|lost| lost.remove(topic).map(|_| self.metrics.streams_down.dec()).is_some());
+    }
+
+    /// The subscription is over.
+    fn ended(&self) {
+        self.change(|lost| {
+            self.metrics.streams_down.dec_by(i64::try_from(mem::take(lost).len()).unwrap_or(i64::MAX));
+            true
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, String>) -> bool) {
+        self.state.send_if_modified(|state| match state {
+            LaneState::Running { lost } => change(lost),
+            LaneState::Subscribing { .. } | LaneState::Parked { .. } | LaneState::Stopped => false,
+        });
+    }
+}
+
+/// What makes a lane.
+pub(crate) struct LaneParts<P> {
     pub(crate) broker: Broker,
     pub(crate) subscribe: SubscribeOptions,
     pub(crate) policy: Arc<LanePolicy>,
@@ -40,6 +76,21 @@ pub(crate) struct Lane<P> {
     pub(crate) state: watch::Sender<LaneState>,
 }
 
+/// One consumer of one topic.
+pub(crate) struct Lane<P> {
+    broker: Broker,
+    subscribe: SubscribeOptions,
+    policy: Arc<LanePolicy>,
+    schemas: Arc<SchemaCache>,
+    metrics: LaneMetrics,
+    dead_letters: Option<DeadLetters>,
+    admin_url: Option<String>,
+    processor: P,
+    streams: Streams,
+    ledger: Ledger,
+    gaps: Gaps,
+}
+
 impl Intake for Subscription {
     async fn recv(&mut self) -> Option<Event> {
         Subscription::recv(self).await
@@ -47,11 +98,34 @@ impl Intake for Subscription {
 }
 
 impl<P: Processor> Lane<P> {
+    pub(crate) fn new(parts: LaneParts<P>) -> Self {
+        let LaneParts { broker, subscribe, policy, schemas, metrics, dead_letter_topic, admin_url, processor, state } =
+            parts;
+        let dead_letters = dead_letter_topic
+            .map(|topic| DeadLetters::new(broker.clone(), topic, format!("{}-dlq", subscribe.consumer_name)));
+        Self {
+            ledger: Ledger::new(metrics.inflight.clone()),
+            gaps: Gaps::new(&policy),
+            streams: Streams { state, metrics: metrics.clone() },
+            broker,
+            subscribe,
+            policy,
+            schemas,
+            metrics,
+            dead_letters,
+            admin_url,
+            processor,
+        }
+    }
+
     /// Runs until told to drain (`Ok`) or until the connector must stop (the reason).
     pub(crate) async fn run(mut self, drain: &CancellationToken) -> Result<(), String> {
         let result = self.work(drain).await;
+        if self.ledger.untold() > 0 {
+            self.tell().await;
+        }
         self.processor.shutdown().await;
-        self.state.send_replace(LaneState::Stopped);
+        self.set(LaneState::Stopped);
         result
     }
 
@@ -59,37 +133,48 @@ impl<P: Processor> Lane<P> {
         let mut pauses = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
         while !drain.is_cancelled() {
             let Some(mut subscription) = self.subscribe(drain).await? else { break };
-            self.state.send_replace(LaneState::Running);
+            self.set(LaneState::Running { lost: BTreeMap::new() });
             let settled_before = self.metrics.acknowledged.get();
-            let end = self.session().run(&mut subscription, &mut self.processor, drain).await;
+            let (session, processor) = self.session();
+            let (end, held) = session.run(&mut subscription, processor, drain).await;
             drop(subscription);
+            self.streams.ended();
+            self.ledger.returned();
             if self.metrics.acknowledged.get() > settled_before {
                 pauses.reset();
             }
             match end {
                 End::Drained => break,
                 End::Failed { reason } => return Err(reason),
-                End::Parked { reason } => self.park(reason, &mut pauses, drain).await?,
+                End::Parked { reason } => {
+                    let held = held.keep(&self.ledger);
+                    self.park(reason, held, &mut pauses, drain).await?;
+                }
             }
         }
         Ok(())
     }
 
-    fn session(&self) -> Session {
-        let dead_letters = self.dead_letter_topic.as_ref().map(|topic| {
-            DeadLetters::new(self.broker.clone(), topic.clone(), format!("{}-dlq", self.subscribe.consumer_name))
-        });
-        Session {
+    fn session(&mut self) -> (Session<'_>, &mut P) {
+        let session = Session {
             policy: self.policy.clone(),
             schemas: self.schemas.clone(),
             metrics: self.metrics.clone(),
-            dead_letters,
-        }
+            ledger: self.ledger.clone(),
+            gaps: &mut self.gaps,
+            streams: self.streams.clone(),
+            dead_letters: self.dead_letters.as_mut(),
+        };
+        (session, &mut self.processor)
+    }
+
+    fn set(&self, state: LaneState) {
+        self.streams.state.send_replace(state);
     }
 
     /// Subscribes, for as long as it takes. `None`: told to drain first.
     async fn subscribe(&mut self, drain: &CancellationToken) -> Result<Option<Subscription>, String> {
-        self.state.send_replace(LaneState::Subscribing { cause: None });
+        self.set(LaneState::Subscribing { cause: None });
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
             let attempt = tokio::select! {
@@ -108,7 +193,7 @@ impl<P: Processor> Lane<P> {
                 Err(error) => return Err(error.to_string()),
             };
             let state = LaneState::Subscribing { cause: Some(error.clone()) };
-            if self.state.send_replace(state.clone()) != state {
+            if self.streams.state.send_replace(state.clone()) != state {
                 tracing::warn!(topic = %self.policy.topic, %error, "cannot subscribe yet");
             }
             tokio::select! {
@@ -131,14 +216,20 @@ impl<P: Processor> Lane<P> {
         self.broker.subscribe(&self.subscribe).await
     }
 
-    /// Waits until the target says that it is well again. An error: it never will be.
-    async fn park(&mut self, reason: String, pauses: &mut Backoff, drain: &CancellationToken) -> Result<(), String> {
+    /// Waits until the target says that it is well again, and has taken what was held back. An error: it never will.
+    async fn park(
+        &mut self,
+        reason: String,
+        mut held: Held,
+        pauses: &mut Backoff,
+        drain: &CancellationToken,
+    ) -> Result<(), String> {
         self.metrics.parked.inc();
         tracing::warn!(
-            topic = %self.policy.topic, %reason,
+            topic = %self.policy.topic, %reason, held = held.len(),
             "parked: the records stay with the broker until the target takes them again"
         );
-        self.state.send_replace(LaneState::Parked { reason });
+        self.set(LaneState::Parked { reason });
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pauses.next()) => {}
@@ -149,12 +240,47 @@ impl<P: Processor> Lane<P> {
                 () = drain.cancelled() => return Ok(()),
             };
             match health {
-                Ok(()) => return Ok(()),
+                Ok(()) => {}
                 Err(ProcessError::Fatal { reason } | ProcessError::Rejected { reason }) => return Err(reason),
                 Err(ProcessError::Retryable { reason, .. } | ProcessError::Broken { reason }) => {
-                    self.state.send_replace(LaneState::Parked { reason });
+                    self.set(LaneState::Parked { reason });
+                    continue;
                 }
             }
+            let untold = self.ledger.untold();
+            let (session, processor) = self.session();
+            let (end, left) = session.work_off(held, processor, drain).await;
+            held = left;
+            if self.ledger.untold() > untold {
+                pauses.reset();
+            }
+            match end {
+                None | Some(End::Drained) => return Ok(()),
+                Some(End::Failed { reason }) => return Err(reason),
+                Some(End::Parked { reason }) => self.set(LaneState::Parked { reason }),
+            }
         }
+    }
+
+    /// Acknowledges what was written while there was no subscription, as it comes again.
+    async fn tell(&mut self) {
+        let telling = async {
+            let mut subscription = self.try_subscribe().await?;
+            while self.ledger.untold() > 0 {
+                let Some(event) = subscription.recv().await else { break };
+                let Event::Delivery(delivery) = event else { continue };
+                if self.ledger.take(&delivery.receipt) == Arrival::Settled {
+                    delivery.receipt.ack().await?;
+                    self.metrics.acknowledged.inc();
+                }
+            }
+            Ok::<(), broker::Error>(())
+        };
+        let told = tokio::time::timeout(TELLING, telling).await;
+        let untold = self.ledger.untold();
+        if untold > 0 || !matches!(told, Ok(Ok(()))) {
+            tracing::warn!(topic = %self.policy.topic, untold, "some records that were written will be delivered again");
+        }
+        self.ledger.returned();
     }
 }

@@ -1,80 +1,122 @@
 //! The third verb: tell the broker. Many acknowledgements are under way at once; a rejected record is dead-lettered,
-//! skipped, or ends the session, as the config says, and never before the dead letter is stored.
+//! skipped, or ends the session, as the config says, and is never acknowledged before the dead letter is stored. While
+//! the lane has no subscription there is nobody to tell: then the ledger keeps what is settled.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio::sync::mpsc;
+use futures::StreamExt;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
     edge::{End, LanePolicy, Rejected, Settlement, Stage},
-    in_hand::InHand,
+    ledger::Ledger,
+    pace::Pace,
 };
 use crate::{
-    broker::{DeadLetter, DeadLetters, Receipt},
+    broker::{self, DeadLetter, DeadLetters, Receipt},
     metrics::LaneMetrics,
     record::OnReject,
 };
 
-/// Acknowledgements under way at once, per lane.
-const CONCURRENT_ACKS: usize = 256;
+/// Answers under way at once, per lane.
+const CONCURRENT_ANSWERS: usize = 256;
 /// An acknowledgement that still fails after so many tries is given up: the broker delivers the record again.
 const ACK_TRIES: u32 = 5;
 
 /// What settling needs besides its channel.
-pub(crate) struct Settler {
+pub(crate) struct Settler<'a> {
     pub(crate) policy: Arc<LanePolicy>,
     pub(crate) metrics: LaneMetrics,
-    pub(crate) in_hand: InHand,
-    pub(crate) dead_letters: Option<DeadLetters>,
+    pub(crate) ledger: Ledger,
+    pub(crate) dead_letters: Option<&'a mut DeadLetters>,
+    pub(crate) pace: Pace,
+    /// Whether there is a broker to tell, and to be in time for.
+    pub(crate) subscribed: bool,
 }
 
-/// Acknowledgements under way.
-type Acks = FuturesUnordered<BoxFuture<'static, ()>>;
+/// Rejected records that could not be settled.
+pub(crate) type Unsettled = VecDeque<Box<Rejected>>;
 
-impl Settler {
-    /// Settles until there is no more, and until every answer has reached the broker. An error: the connector must stop.
-    pub(crate) async fn run(mut self, mut settlements: mpsc::Receiver<Settlement>) -> Result<(), End> {
-        let mut acks = Acks::new();
-        let result = loop {
-            tokio::select! {
-                settlement = settlements.recv(), if acks.len() < CONCURRENT_ACKS => match settlement {
-                    None => break Ok(()),
-                    Some(Settlement::Written(receipt)) => acks.push(self.ack(receipt)),
-                    Some(Settlement::Rejected(rejected)) => match self.reject(*rejected, &mut acks).await {
-                        Ok(receipt) => acks.push(self.ack(receipt)),
-                        Err(end) => break Err(end),
-                    },
-                },
-                Some(()) = acks.next(), if !acks.is_empty() => {}
+/// What the broker is told about a record.
+enum Answer {
+    Done(Receipt),
+    Back { receipt: Receipt, after: Duration, reason: String },
+}
+
+impl Settler<'_> {
+    /// Settles until there is no more, and until every answer has reached the broker. If the session has to end (`Some`),
+    /// it calls `stop`, and goes on with what is written.
+    pub(crate) async fn run(
+        self,
+        mut settlements: mpsc::Receiver<Settlement>,
+        stop: &CancellationToken,
+    ) -> (Option<End>, Unsettled) {
+        let Self { policy, metrics, ledger, dead_letters, pace, subscribed } = self;
+        let (to_answer, answers) = mpsc::unbounded_channel();
+        let (to_reject, rejected) = mpsc::unbounded_channel();
+        let rejecter =
+            Rejecter { policy, metrics: metrics.clone(), dead_letters, subscribed, to_answer: to_answer.clone() };
+        // The channels behind this one need no bound of their own: what is in hand is bounded by the broker's window.
+        let sort = async move {
+            while let Some(settlement) = settlements.recv().await {
+                // The other ends live as long as this one.
+                let _ = match settlement {
+                    Settlement::Written(receipt) => to_answer.send(Answer::Done(receipt)).is_ok(),
+                    Settlement::GivenBack { receipt, after, reason } => {
+                        to_answer.send(Answer::Back { receipt, after, reason }).is_ok()
+                    }
+                    Settlement::Rejected(rejected) => to_reject.send(rejected).is_ok(),
+                };
             }
         };
-        while acks.next().await.is_some() {}
-        result
+        let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
+        let answer = UnboundedReceiverStream::new(answers)
+            .for_each_concurrent(CONCURRENT_ANSWERS, move |answer| answerer.clone().answer(answer));
+        let ((), (), end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
+        end
     }
+}
 
-    fn ack(&self, receipt: Receipt) -> BoxFuture<'static, ()> {
-        let (metrics, in_hand) = (self.metrics.clone(), self.in_hand.clone());
-        in_hand.answering();
-        async move {
-            match acknowledge(&receipt).await {
-                Ok(()) => metrics.acknowledged.inc(),
-                Err(error) => {
-                    tracing::warn!(
-                        partition = receipt.partition(), offset = receipt.offset(), error = %error,
-                        "could not acknowledge a written record; the broker will deliver it again"
-                    );
-                    metrics.ack_failures.inc()
+/// Does with bad records what the config says, one after the other.
+struct Rejecter<'a> {
+    policy: Arc<LanePolicy>,
+    metrics: LaneMetrics,
+    dead_letters: Option<&'a mut DeadLetters>,
+    subscribed: bool,
+    to_answer: mpsc::UnboundedSender<Answer>,
+}
+
+impl Rejecter<'_> {
+    async fn run(
+        mut self,
+        mut rejected: mpsc::UnboundedReceiver<Box<Rejected>>,
+        stop: &CancellationToken,
+    ) -> (Option<End>, Unsettled) {
+        let mut end = None;
+        let mut unsettled = Unsettled::new();
+        while let Some(rejected) = rejected.recv().await {
+            if end.is_some() {
+                unsettled.push_back(rejected);
+                continue;
+            }
+            match self.reject(&rejected).await {
+                // The other end lives as long as this one.
+                Ok(()) => drop(self.to_answer.send(Answer::Done(rejected.receipt))),
+                Err(reason) => {
+                    end = Some(reason);
+                    unsettled.push_back(rejected);
+                    stop.cancel();
                 }
-            };
-            in_hand.release(&receipt);
+            }
         }
-        .boxed()
+        (end, unsettled)
     }
 
-    /// Does with a bad record what the config says; after that it may be acknowledged.
-    async fn reject(&mut self, rejected: Rejected, acks: &mut Acks) -> Result<Receipt, End> {
+    /// After this it may be acknowledged.
+    async fn reject(&mut self, rejected: &Rejected) -> Result<(), End> {
         let policy = match rejected.stage {
             Stage::Decode => {
                 self.metrics.failed.decode.inc();
@@ -91,7 +133,7 @@ impl Settler {
             Stage::Trap => self.policy.on_reject,
         };
         let position = rejected.position(&self.policy.topic);
-        let (stage, reason) = (rejected.stage.name(), rejected.reason.clone());
+        let (stage, reason) = (rejected.stage.name(), &rejected.reason);
         match policy {
             OnReject::Stop => Err(End::Failed {
                 reason: format!(
@@ -103,64 +145,112 @@ impl Settler {
             OnReject::Skip => {
                 self.metrics.skipped.inc();
                 tracing::warn!(record = %position, stage, %reason, "skipped a rejected record");
-                Ok(rejected.receipt)
+                Ok(())
             }
             OnReject::DeadLetter => {
-                let (letter, receipt) = self.letter(rejected);
-                let Some(dead_letters) = &mut self.dead_letters else {
-                    return Err(End::Failed {
-                        reason: format!("record {position} was rejected, and there is no [dead_letter] topic"),
-                    });
-                };
-                publish(dead_letters, &letter, acks).await;
+                let letter = self.letter(rejected);
+                self.publish(&letter, rejected.receipt.received()).await?;
                 self.metrics.dead_lettered.inc();
                 tracing::warn!(record = %position, stage, %reason, "dead-lettered a rejected record");
-                Ok(receipt)
+                Ok(())
             }
         }
     }
 
-    fn letter(&self, rejected: Rejected) -> (DeadLetter, Receipt) {
+    /// Publishes until the broker has stored it, or for as long as the broker waits for the record's answer.
+    async fn publish(&mut self, letter: &DeadLetter, received: Instant) -> Result<(), End> {
+        let LanePolicy { budget, hold, .. } = *self.policy;
+        let Some(dead_letters) = &mut self.dead_letters else {
+            return Err(End::Failed {
+                reason: format!(
+                    "record {}@{} was rejected, and there is no [dead_letter] topic",
+                    letter.topic, letter.offset
+                ),
+            });
+        };
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            let Err(error) = dead_letters.publish(letter).await else { return Ok(()) };
+            tracing::error!(topic = %letter.topic, offset = letter.offset, %error, "cannot publish a dead letter yet");
+            let pause = backoff.next();
+            let in_time = self.subscribed && Instant::now() + pause < received + budget;
+            if !hold && !in_time {
+                return Err(End::Parked { reason: format!("cannot publish a dead letter: {error}") });
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn letter(&self, rejected: &Rejected) -> DeadLetter {
         let Rejected { receipt, content, stage, reason, attempts } = rejected;
         let topic = match receipt.partition() {
             Some(partition) => format!("{}-part-{partition}", self.policy.topic),
             None => self.policy.topic.to_string(),
         };
-        let letter = DeadLetter {
-            content,
+        DeadLetter {
+            content: content.clone(),
             topic,
             offset: receipt.offset(),
             producer_id: receipt.producer_id(),
             subscription: self.policy.subscription.to_string(),
-            reason,
+            reason: reason.clone(),
             stage: stage.name(),
-            attempts,
+            attempts: *attempts,
             connector: self.policy.connector.to_string(),
             component_sha256: self.policy.component_sha256.to_string(),
-        };
-        (letter, receipt)
-    }
-}
-
-/// Publishes until the broker has stored it; other acknowledgements go on meanwhile.
-async fn publish(dead_letters: &mut DeadLetters, letter: &DeadLetter, acks: &mut Acks) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    let publish = async {
-        while let Err(error) = dead_letters.publish(letter).await {
-            tracing::error!(topic = %letter.topic, offset = letter.offset, error = %error, "cannot publish a dead letter yet");
-            tokio::time::sleep(backoff.next()).await;
-        }
-    };
-    tokio::pin!(publish);
-    loop {
-        tokio::select! {
-            () = &mut publish => return,
-            Some(()) = acks.next(), if !acks.is_empty() => {}
         }
     }
 }
 
-async fn acknowledge(receipt: &Receipt) -> Result<(), crate::broker::Error> {
+/// Tells the broker, or else the ledger.
+struct Answerer {
+    ledger: Ledger,
+    metrics: LaneMetrics,
+    pace: Pace,
+    subscribed: bool,
+}
+
+impl Answerer {
+    async fn answer(self: Arc<Self>, answer: Answer) {
+        match answer {
+            Answer::Done(receipt) if self.subscribed => self.acknowledge(&receipt).await,
+            Answer::Done(receipt) => self.ledger.settled(&receipt),
+            Answer::Back { receipt, after, reason } => self.give_back(&receipt, after, &reason).await,
+        }
+    }
+
+    async fn acknowledge(&self, receipt: &Receipt) {
+        self.ledger.answering();
+        let begun = Instant::now();
+        match acknowledge(receipt).await {
+            Ok(()) => {
+                self.pace.answered(begun.elapsed());
+                self.metrics.acknowledged.inc();
+            }
+            Err(error) => {
+                tracing::warn!(
+                    partition = receipt.partition(), offset = receipt.offset(), %error,
+                    "could not acknowledge a record that is settled; the broker will deliver it again"
+                );
+                self.metrics.ack_failures.inc();
+            }
+        }
+        self.ledger.answered(receipt);
+    }
+
+    /// Out of hand first: the broker may send it again before the answer is back.
+    async fn give_back(&self, receipt: &Receipt, after: Duration, reason: &str) {
+        self.ledger.returned_one(receipt);
+        if let Err(error) = receipt.nack(after, reason).await {
+            tracing::warn!(
+                partition = receipt.partition(), offset = receipt.offset(), %error,
+                "could not give a record back; the broker will deliver it again when it has waited long enough"
+            );
+        }
+    }
+}
+
+async fn acknowledge(receipt: &Receipt) -> Result<(), broker::Error> {
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     let mut tries = 1;
     loop {

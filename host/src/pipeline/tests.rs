@@ -1,15 +1,19 @@
 //! A session between a scripted intake and a scripted processor, under a paused clock.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Intake, Processor, Session,
+    Gaps, Held, Intake, LaneState, Ledger, Processor, Session, Streams, Watch,
     edge::{End, LanePolicy, ProcessError},
 };
 use crate::{
@@ -35,6 +39,8 @@ type Answer = Box<dyn FnMut(&Batch) -> Result<Vec<Verdict>, ProcessError> + Send
 
 struct Script {
     answer: Answer,
+    /// How long a call takes.
+    time: Duration,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
@@ -42,6 +48,7 @@ impl Processor for Script {
     async fn process(&mut self, batch: &Batch, _limit: Duration) -> Result<Vec<Verdict>, ProcessError> {
         let offsets = batch.records.iter().map(|record| record.offset).collect();
         self.calls.lock().unwrap().push((batch.attempt, offsets));
+        tokio::time::sleep(self.time).await;
         (self.answer)(batch)
     }
 
@@ -59,7 +66,7 @@ struct Rig {
     intake: Channel,
     answers: Answers,
     calls: Arc<Mutex<Vec<Call>>>,
-    metrics: Metrics,
+    call: Duration,
 }
 
 impl Rig {
@@ -74,7 +81,8 @@ impl Rig {
             batch_bytes: 1 << 20,
             flush_interval: Duration::from_millis(50),
             raw: false,
-            in_order: false,
+            watch: Watch::Nothing,
+            call_timeout: Duration::from_secs(20),
             order: Order::Any,
             hold: false,
             health_check_interval: HOUR,
@@ -93,7 +101,7 @@ impl Rig {
             intake: Channel(received),
             answers: Answers::recorded(),
             calls: Arc::default(),
-            metrics: Metrics::default(),
+            call: Duration::ZERO,
         }
     }
 
@@ -102,6 +110,12 @@ impl Rig {
             let delivery = self.answers.delivery(offset, &format!("{{\"n\":{offset}}}"));
             self.to_session.send(Event::Delivery(delivery)).await.unwrap();
         }
+    }
+
+    async fn send_keyed(&self, offset: u64, key: &str) {
+        let mut delivery = self.answers.delivery(offset, "{}");
+        delivery.content.routing_key = Some(key.to_owned());
+        self.to_session.send(Event::Delivery(delivery)).await.unwrap();
     }
 
     /// Runs until there is nothing left to do: the intake ends when its sender is dropped.
@@ -114,30 +128,81 @@ impl Rig {
         drain: CancellationToken,
         answer: impl FnMut(&Batch) -> Result<Vec<Verdict>, ProcessError> + Send + 'static,
     ) -> Seen {
+        let mut lane = Lane::new(&self).await;
+        drop(self.to_session);
+        let mut script = Script { answer: Box::new(answer), time: self.call, calls: self.calls };
+        let (end, held) = lane.session().run(&mut self.intake, &mut script, &drain).await;
+        Seen::new(lane, script, end, held, &self.answers)
+    }
+}
+
+/// What outlives a session.
+struct Lane {
+    policy: Arc<LanePolicy>,
+    schemas: Arc<SchemaCache>,
+    metrics: Metrics,
+    ledger: Ledger,
+    gaps: Gaps,
+}
+
+impl Lane {
+    async fn new(rig: &Rig) -> Self {
         let options = BrokerOptions { url: "http://127.0.0.1:1".to_owned(), tls: None, token: None };
         let broker = Broker::new(&options).await.unwrap();
-        let metrics = self.metrics.lane("c", "/default/t");
-        let session = Session {
-            policy: Arc::new(self.policy),
+        let metrics = Metrics::default();
+        Self {
+            ledger: Ledger::new(metrics.lane("c", "/default/t").inflight),
+            gaps: Gaps::new(&rig.policy),
+            policy: Arc::new(rig.policy.clone()),
             schemas: Arc::new(SchemaCache::new(broker)),
             metrics,
+        }
+    }
+
+    fn session(&mut self) -> Session<'_> {
+        let metrics = self.metrics.lane("c", "/default/t");
+        let running = LaneState::Running { lost: BTreeMap::new() };
+        Session {
+            policy: self.policy.clone(),
+            schemas: self.schemas.clone(),
+            ledger: self.ledger.clone(),
+            gaps: &mut self.gaps,
+            streams: Streams { state: watch::Sender::new(running), metrics: metrics.clone() },
+            metrics,
             dead_letters: None,
-        };
-        drop(self.to_session);
-        let mut script = Script { answer: Box::new(answer), calls: self.calls.clone() };
-        let end = session.run(&mut self.intake, &mut script, &drain).await;
-        let calls = self.calls.lock().unwrap().clone();
-        let mut acked: Vec<u64> = self.answers.acked().into_iter().map(|(_, offset)| offset).collect();
-        acked.sort_unstable();
-        Seen { end, calls, acked, metrics: self.metrics.encode() }
+        }
     }
 }
 
 struct Seen {
+    lane: Lane,
     end: End,
+    held: Held,
     calls: Vec<Call>,
     acked: Vec<u64>,
+    nacked: Vec<u64>,
     metrics: String,
+}
+
+impl Seen {
+    fn new(lane: Lane, script: Script, end: End, held: Held, answers: &Answers) -> Self {
+        let calls = script.calls.lock().unwrap().clone();
+        let mut acked: Vec<u64> = answers.acked().into_iter().map(|(_, offset)| offset).collect();
+        acked.sort_unstable();
+        Self { end, held, calls, acked, nacked: answers.nacked(), metrics: lane.metrics.encode(), lane }
+    }
+
+    /// Parks: gives back what may come again, and works off the rest.
+    async fn park(
+        mut self,
+        answer: impl FnMut(&Batch) -> Result<Vec<Verdict>, ProcessError> + Send + 'static,
+    ) -> (Option<End>, Self) {
+        self.lane.ledger.returned();
+        let held = self.held.keep(&self.lane.ledger);
+        let mut script = Script { answer: Box::new(answer), time: Duration::ZERO, calls: Arc::default() };
+        let (end, held) = self.lane.session().work_off(held, &mut script, &CancellationToken::new()).await;
+        (end, Self::new(self.lane, script, End::Drained, held, &Answers::recorded()))
+    }
 }
 
 fn written(batch: &Batch) -> Result<Vec<Verdict>, ProcessError> {
@@ -190,10 +255,10 @@ async fn only_the_records_that_asked_for_it_are_tried_again() {
     assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 1, 2, 3]));
 }
 
-/// Writes the first record and asks at once for another call for the others, as a guest does that runs out of time.
+/// Writes the first record and asks for another call for the others, as a guest does that runs out of time.
 fn bit_by_bit(batch: &Batch) -> Result<Vec<Verdict>, ProcessError> {
-    let mut verdicts =
-        vec![Verdict::Retry { reason: "no time".to_owned(), after: Some(Duration::ZERO) }; batch.records.len()];
+    let after = Some(Duration::from_millis(100));
+    let mut verdicts = vec![Verdict::Retry { reason: "no time".to_owned(), after }; batch.records.len()];
     verdicts[0] = Verdict::Written;
     Ok(verdicts)
 }
@@ -435,4 +500,235 @@ async fn draining_writes_what_is_collected_and_tries_nothing_twice() {
         })
         .await;
     assert_eq!((seen.end, seen.acked), (End::Drained, vec![0, 2]));
+}
+
+fn retry(after: Option<Duration>) -> Verdict {
+    Verdict::Retry { reason: "busy".to_owned(), after }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_order_counts_what_is_behind_a_retry_goes_again_too() {
+    let mut rig = Rig::new();
+    rig.policy.order = Order::Strict;
+    rig.send(0..5).await;
+    let seen = rig
+        .run(|batch| match batch.attempt {
+            // Writes behind a record that it did not write.
+            1 => Ok(batch.records.iter().map(|r| if r.offset == 2 { retry(None) } else { Verdict::Written }).collect()),
+            _ => written(batch),
+        })
+        .await;
+    assert_eq!(seen.calls, [(1, vec![0, 1, 2, 3, 4]), (2, vec![2, 3, 4])]);
+    assert_eq!(seen.acked, [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_waits_holds_up_its_own_records_only() {
+    let mut rig = Rig::new();
+    rig.policy.order = Order::ByKey;
+    rig.policy.batch_size = 3;
+    for (offset, key) in [(0, "a"), (1, "b"), (2, "a"), (3, "a"), (4, "b"), (5, "c")] {
+        rig.send_keyed(offset, key).await;
+    }
+    let seen = rig
+        .run(|batch| {
+            let first = batch.attempt == 1;
+            let verdict = |offset| if first && offset == 0 { retry(Some(HOUR / 1000)) } else { Verdict::Written };
+            Ok(batch.records.iter().map(|record| verdict(record.offset)).collect())
+        })
+        .await;
+    assert_eq!(seen.calls, [(1, vec![0, 1, 2]), (1, vec![4, 5]), (2, vec![0, 2, 3])]);
+    assert_eq!(seen.acked, [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_record_waits_the_others_flow() {
+    let mut rig = Rig::new();
+    rig.policy.batch_size = 2;
+    rig.send(0..6).await;
+    let seen = rig
+        .run(|batch| {
+            let verdict = |offset| if offset == 0 && batch.attempt < 3 { retry(None) } else { Verdict::Written };
+            Ok(batch.records.iter().map(|record| verdict(record.offset)).collect())
+        })
+        .await;
+    assert_eq!(seen.calls, [(1, vec![0, 1]), (1, vec![2, 3]), (1, vec![4, 5]), (2, vec![0]), (3, vec![0])]);
+    assert_eq!((seen.end, seen.acked), (End::Drained, (0..6).collect()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_lets_nothing_overtake() {
+    let mut rig = Rig::new();
+    rig.policy.batch_size = 2;
+    rig.send(0..4).await;
+    let seen = rig.run(|batch| if batch.attempt < 3 { Err(retryable("refused")) } else { written(batch) }).await;
+    let offsets: Vec<_> = seen.calls.into_iter().map(|(_, offsets)| offsets).collect();
+    assert_eq!(offsets, [[0, 1], [0, 1], [0, 1], [2, 3], [2, 3], [2, 3]]);
+}
+
+/// Writes all but one record, which it asks for again for ever.
+fn all_but_0(batch: &Batch) -> Result<Vec<Verdict>, ProcessError> {
+    let verdict = |offset| if offset == 0 { retry(None) } else { Verdict::Written };
+    Ok(batch.records.iter().map(|record| verdict(record.offset)).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_fails_while_others_are_written_goes_back_alone() {
+    let mut rig = Rig::new();
+    rig.policy.batch_size = 2;
+    rig.send(0..6).await;
+    let seen = rig.run(all_but_0).await;
+    assert_eq!((seen.end, seen.acked, seen.nacked), (End::Drained, (1..6).collect(), vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_went_back_too_often_is_given_up() {
+    let mut rig = Rig::new();
+    rig.policy.batch_size = 2;
+    rig.policy.on_reject = OnReject::Skip;
+    rig.send([0, 0, 0, 0, 1, 2, 3]).await;
+    let seen = rig.run(all_but_0).await;
+    assert_eq!((seen.end, seen.acked, seen.nacked), (End::Drained, vec![0, 1, 2, 3], vec![]));
+    assert!(seen.metrics.contains("danube_wasm_messages_skipped_total{connector=\"c\",topic=\"/default/t\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_comes_again_after_it_was_settled_is_acknowledged_again() {
+    let mut rig = Rig::new();
+    rig.policy.order = Order::Strict;
+    rig.policy.watch = Watch::Every;
+    rig.send(0..3).await;
+    let (again, answers) = (rig.to_session.clone(), rig.answers.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        again.send(Event::Delivery(answers.delivery(1, "{\"n\":1}"))).await.unwrap();
+    });
+    let seen = rig.run(written).await;
+    assert_eq!(seen.calls, [(1, vec![0, 1, 2])]);
+    assert_eq!(seen.acked, [0, 1, 1, 2]);
+    assert!(seen.metrics.contains("danube_wasm_messages_redelivered_total{connector=\"c\",topic=\"/default/t\"} 1"));
+}
+
+fn breaks_on_1(batch: &Batch) -> Result<Vec<Verdict>, ProcessError> {
+    match batch.records.iter().any(|record| record.offset == 1) {
+        true => Err(ProcessError::Broken { reason: "no answer within 20s".to_owned() }),
+        false => written(batch),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_the_guest_is_taken_apart_while_parked_if_the_broker_does_not_wait() {
+    let mut rig = Rig::new();
+    rig.policy.on_reject = OnReject::Skip;
+    // Too short for a second call, should that one hang as well.
+    rig.policy.budget = Duration::from_secs(20);
+    rig.send(0..4).await;
+    let seen = rig.run(breaks_on_1).await;
+    assert_eq!(seen.end, End::Parked { reason: "no answer within 20s".to_owned() });
+    assert_eq!((&seen.acked[..], seen.calls.len()), (&[][..], 1));
+
+    let (mut end, mut seen) = seen.park(breaks_on_1).await;
+    while end.is_some() {
+        assert!(matches!(end, Some(End::Parked { .. })), "{end:?}");
+        (end, seen) = seen.park(breaks_on_1).await;
+    }
+    assert_eq!((seen.held.len(), seen.lane.ledger.untold()), (0, 4));
+    assert!(seen.metrics.contains("danube_wasm_messages_skipped_total{connector=\"c\",topic=\"/default/t\"} 1"));
+    assert!(seen.metrics.contains("danube_connector_messages_processed_total{connector=\"c\",topic=\"/default/t\"} 3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_too_often_is_written_before_the_broker_sends_it_again() {
+    let rig = Rig::new();
+    rig.send([0, 1, 1, 2]).await;
+    let seen = rig.run(|_| Err(retryable("refused"))).await;
+    assert_eq!(seen.held.len(), 3);
+    let (end, seen) = seen.park(|_| Err(retryable("refused"))).await;
+    assert_eq!((end, seen.held.len()), (Some(End::Parked { reason: "refused".to_owned() }), 1));
+    let (end, seen) = seen.park(written).await;
+    assert_eq!((end, seen.calls[0].1.clone(), seen.lane.ledger.untold()), (None, vec![1], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_order_counts_what_stands_before_a_kept_record_is_kept() {
+    let mut rig = Rig::new();
+    rig.policy.order = Order::Strict;
+    rig.policy.batch_size = 2;
+    rig.send([0, 1, 2, 2, 3, 4, 5]).await;
+    let seen = rig.run(|_| Err(retryable("refused"))).await;
+    let (_, seen) = seen.park(written).await;
+    let offsets: Vec<_> = seen.calls.into_iter().flat_map(|(_, offsets)| offsets).collect();
+    assert_eq!(offsets, [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_breaks_on_everything_costs_a_few_records_and_then_pauses() {
+    let broken = |_: &Batch| Err(ProcessError::Broken { reason: "unreachable".to_owned() });
+    let mut rig = Rig::new();
+    rig.policy.on_reject = OnReject::Skip;
+    rig.send(0..10).await;
+    let seen = rig.run(broken).await;
+    let End::Parked { reason } = &seen.end else { panic!("{:?}", seen.end) };
+    assert!(reason.contains("each of the last 4 records: unreachable"), "{reason}");
+    assert_eq!((seen.acked.len(), seen.held.len()), (3, 7));
+    // Every pause costs one more, unless the guest works again.
+    let (end, seen) = seen.park(broken).await;
+    assert!(matches!(end, Some(End::Parked { .. })), "{end:?}");
+    assert_eq!(seen.held.len(), 6);
+    let (end, seen) = seen.park(written).await;
+    assert_eq!((end, seen.lane.ledger.untold()), (None, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_can_not_be_dead_lettered_is_kept_while_the_others_are_acknowledged() {
+    let mut rig = Rig::new();
+    rig.policy.on_reject = OnReject::DeadLetter;
+    rig.send(0..3).await;
+    let seen = rig
+        .run(|batch| {
+            let verdict = |offset| match offset {
+                1 => Verdict::Reject { reason: "no such column".to_owned() },
+                _ => Verdict::Written,
+            };
+            Ok(batch.records.iter().map(|record| verdict(record.offset)).collect())
+        })
+        .await;
+    // There is no topic at all here, which is the same to the others.
+    assert!(matches!(seen.end, End::Failed { .. }), "{:?}", seen.end);
+    assert_eq!((seen.acked, seen.held.letters.len()), (vec![0, 2], 1));
+}
+
+/// Hands out records as a broker with a window of 10 does.
+fn broker_with_a_backlog(answers: &Answers, to_session: mpsc::Sender<Event>, records: u64) {
+    let answers = answers.clone();
+    tokio::spawn(async move {
+        for offset in 0..records {
+            while offset >= answers.acked().len() as u64 + 10 {
+                tokio::time::sleep(Duration::from_micros(100)).await;
+            }
+            to_session.send(Event::Delivery(answers.delivery(offset, "{}"))).await.unwrap();
+        }
+    });
+}
+
+/// The sizes of the last batches, where an acknowledgement takes `ack` and a call takes `call`.
+async fn batches(ack: Duration, call: Duration) -> Vec<usize> {
+    let mut rig = Rig::new();
+    rig.policy.flush_interval = HOUR;
+    rig.answers = Answers::recorded_after(ack);
+    rig.call = call;
+    broker_with_a_backlog(&rig.answers, rig.to_session.clone(), 1000);
+    let begun = Instant::now();
+    let seen = rig.run(written).await;
+    assert_eq!(seen.acked.len(), 1000);
+    // The clock is the test's own, and stands still unless everybody waits.
+    assert!(begun.elapsed() < Duration::from_secs(2), "the timer flushed: {:?}", begun.elapsed());
+    seen.calls.iter().rev().skip(2).take(50).map(|(_, offsets)| offsets.len()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_are_windows_while_the_guest_is_slow_and_halves_while_the_broker_is() {
+    let (short, long) = (Duration::from_millis(1), Duration::from_millis(8));
+    assert_eq!(batches(short, long).await, [10; 50]);
+    assert_eq!(batches(long, short).await, [5; 50]);
 }

@@ -53,6 +53,11 @@ impl Window {
         }
     }
 
+    /// Whether so many records are half of a window that is known.
+    pub(super) fn is_half(&self, records: usize) -> bool {
+        self.believed && records >= self.size.div_ceil(2)
+    }
+
     /// A record came, and there are now `in_hand` unanswered ones.
     pub(super) fn received(&mut self, in_hand: usize, now: Instant) {
         if in_hand > self.size {

@@ -1,0 +1,70 @@
+//! Whether to give the guest half of the broker's window at a time. While it works on one half the other one is on its way,
+//! so that the guest does not wait for the broker; but two calls of a guest that takes as long for five records as for ten
+//! take twice as long as one. Halves never lose where the way to the broker and back takes longer than a call.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// How much the latest time counts: one part in so many.
+const WEIGHT: u64 = 8;
+
+/// Moving averages of the two times. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pace(Arc<Times>);
+
+/// In microseconds, 0 before the first one.
+#[derive(Debug, Default)]
+struct Times {
+    call: AtomicU64,
+    round_trip: AtomicU64,
+}
+
+impl Pace {
+    /// So long the guest took for a batch.
+    pub(crate) fn called(&self, time: Duration) {
+        average(&self.0.call, time);
+    }
+
+    /// So long the broker took to take an answer.
+    pub(crate) fn answered(&self, time: Duration) {
+        average(&self.0.round_trip, time);
+    }
+
+    /// Whether halves of a window are the better batches.
+    pub(crate) fn halves(&self) -> bool {
+        let call = self.0.call.load(Ordering::Relaxed);
+        call > 0 && self.0.round_trip.load(Ordering::Relaxed) >= call
+    }
+}
+
+/// A lane's stages take turns, so that no update is lost.
+fn average(average: &AtomicU64, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX / WEIGHT).max(1);
+    let before = average.load(Ordering::Relaxed);
+    let after = if before == 0 { micros } else { (before * (WEIGHT - 1) + micros).div_ceil(WEIGHT) };
+    average.store(after, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_pay_where_the_broker_is_slower_than_the_guest() {
+        let pace = Pace::default();
+        assert!(!pace.halves(), "nothing is known yet");
+        pace.called(Duration::from_millis(1));
+        assert!(!pace.halves());
+        pace.answered(Duration::from_millis(5));
+        assert!(pace.halves());
+        for _ in 0..50 {
+            pace.called(Duration::from_millis(20));
+        }
+        assert!(!pace.halves());
+    }
+}
