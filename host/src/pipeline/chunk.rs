@@ -32,8 +32,12 @@ pub(crate) struct Chunk {
     pub(super) tried: Instant,
     /// How often it broke the guest.
     pub(super) breaks: u32,
-    /// Whether it has served the pause of a guest that breaks on everything.
-    pub(super) paused: bool,
+    /// When it first did.
+    pub(super) broken_since: Option<Instant>,
+    /// It stands alone and breaks the guest, but nothing shows yet that the guest would survive anything else.
+    pub(super) suspect: bool,
+    /// It came without neighbours that could show it.
+    pub(super) alone: bool,
     /// Calls in a row that settled nothing. The guest counts every call, see [`Batch::attempt`].
     pub(super) stalled: u32,
     pub(super) backoff: Backoff,
@@ -52,6 +56,7 @@ pub(super) struct Trouble {
 impl Chunk {
     pub(super) fn new(collected: Collected, policy: &LanePolicy) -> Self {
         let Collected { records, owed, since } = collected;
+        let alone = records.len() == 1;
         let batch = Batch { topic: policy.topic.clone(), attempt: 1, order: policy.order, records };
         Self {
             batch,
@@ -62,7 +67,9 @@ impl Chunk {
             failing_since: None,
             tried: since,
             breaks: 0,
-            paused: false,
+            broken_since: None,
+            suspect: false,
+            alone,
             stalled: 0,
             backoff: Backoff::new(policy.retry_backoff, policy.max_backoff),
         }

@@ -4,6 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use rand::seq::IteratorRandom;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -22,9 +23,8 @@ use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
 
 /// So often a chunk may break the guest before it is taken apart: the first time may have been chance.
 const BREAKS_BEFORE_SPLIT: u32 = 2;
-/// So many records in a row may turn out to break the guest before the guest is suspected: from then on every one of
-/// them costs a pause, and the lane shows that it is parked.
-const CONDEMNED_BEFORE_PAUSE: u32 = 3;
+/// So many records in a row that came alone may be condemned with no call in between that the guest survived.
+const CONDEMNED_ALONE: u32 = 3;
 
 /// A record that is given back while others are written is given up when the broker has sent it so often: it gives up by
 /// itself after six times, by default, and then blocks the subscription.
@@ -54,6 +54,8 @@ enum Called {
     Again(Trouble),
     /// It breaks the guest: try its halves.
     Split,
+    /// It breaks the guest by itself, if the guest survives anything at all.
+    Suspect,
     /// The session is over.
     End(End),
 }
@@ -125,27 +127,33 @@ impl<P: Processor> Deliverer<'_, P> {
         }
     }
 
-    /// Which of the waiting chunks is next.
-    fn next(&self) -> usize {
-        match self.policy.order {
-            Order::Strict => 0,
-            Order::Any | Order::ByKey => {
-                let due = self.waiting.iter().enumerate().min_by_key(|(_, chunk)| chunk.due);
-                due.map_or(0, |(index, _)| index)
-            }
-        }
+    /// Which of the waiting chunks is next. `None`: all of them are suspects.
+    fn next(&self) -> Option<usize> {
+        let mut able = self.waiting.iter().enumerate().filter(|(_, chunk)| !chunk.suspect);
+        let next = match self.policy.order {
+            // While there is a suspect, any other one may show whether the guest works at all.
+            _ if !self.subscribed && self.suspects() > 0 => able.choose(&mut rand::rng()),
+            Order::Strict => able.next(),
+            Order::Any | Order::ByKey => able.min_by_key(|(_, chunk)| chunk.due),
+        };
+        next.map(|(index, _)| index)
+    }
+
+    fn suspects(&self) -> usize {
+        self.waiting.iter().filter(|chunk| chunk.suspect).count()
     }
 
     fn due(&self) -> Instant {
-        self.waiting.get(self.next()).map_or_else(Instant::now, |chunk| chunk.due)
+        self.next().map_or_else(Instant::now, |next| self.waiting[next].due)
     }
 
     async fn try_waiting(&mut self) -> Option<End> {
-        let chunk = self.waiting.remove(self.next())?;
+        let Some(next) = self.next() else { return self.suspect_the_guest() };
+        let chunk = self.waiting.remove(next)?;
         if chunk.trouble.is_some() {
             self.metrics.retried.inc_by(chunk.len() as u64);
         }
-        self.attempt(chunk).await
+        self.attempt(chunk, next).await
     }
 
     /// Tries a new batch at once, without the records that belong behind one that waits.
@@ -154,34 +162,59 @@ impl<P: Processor> Deliverer<'_, P> {
         for waiting in &mut self.waiting {
             waiting.pull_followers(&mut chunk);
         }
-        if chunk.is_empty() { None } else { self.attempt(chunk).await }
+        if chunk.is_empty() { None } else { self.attempt(chunk, self.waiting.len()).await }
     }
 
-    /// Calls the guest with a chunk, and keeps what is left of it. `Some`: the session is over.
-    async fn attempt(&mut self, mut chunk: Chunk) -> Option<End> {
+    /// Calls the guest with a chunk, and puts what is left of it where it was. `Some`: the session is over.
+    async fn attempt(&mut self, mut chunk: Chunk, place: usize) -> Option<End> {
         let before = chunk.len();
         let called = match self.limit(&chunk) {
             Ok(limit) => self.call(&mut chunk, limit).await,
             Err(end) => Called::End(end),
         };
+        // Suspects may have left meanwhile.
+        let place = place.min(self.waiting.len());
         match called {
             Called::Settled => None,
             Called::Again(trouble) => {
                 chunk.count(before);
-                self.try_later(chunk, trouble).await
+                self.try_later(chunk, place, trouble).await
             }
             Called::Split => {
                 chunk.batch.attempt += 1;
                 let tail = chunk.split_off(BREAKS_BEFORE_SPLIT - 1);
-                self.waiting.push_front(tail);
-                self.waiting.push_front(chunk);
+                self.waiting.insert(place, tail);
+                self.waiting.insert(place, chunk);
                 None
             }
+            Called::Suspect => {
+                chunk.suspect = true;
+                self.waiting.insert(place, chunk);
+                // In a session all of them get their turn; otherwise the caller's pause comes first.
+                if !self.subscribed && self.suspects() > 1 { self.suspect_the_guest() } else { None }
+            }
             Called::End(end) => {
-                self.waiting.push_front(chunk);
+                self.waiting.insert(place, chunk);
                 Some(end)
             }
         }
+    }
+
+    /// The guest survives nothing that there is: it is not the records' fault. They are kept until it survives something.
+    fn suspect_the_guest(&mut self) -> Option<End> {
+        let suspects = self.suspects();
+        let last = self.waiting.iter().rfind(|chunk| chunk.suspect).and_then(|chunk| chunk.trouble.as_ref());
+        let reason = last.map(|trouble| &*trouble.reason).unwrap_or_default();
+        let reason = format!("the component breaks on everything, tried with {suspects} records one by one: {reason}");
+        for chunk in &mut self.waiting {
+            chunk.suspect = false;
+            chunk.due = Instant::now() + self.policy.max_backoff;
+        }
+        if self.policy.hold && self.subscribed {
+            tracing::error!(topic = %self.policy.topic, %reason);
+            return None;
+        }
+        Some(End::Parked { reason })
     }
 
     /// How long a call may take: what is left of the broker's patience. Where too little is left to tell a guest that
@@ -205,7 +238,7 @@ impl<P: Processor> Deliverer<'_, P> {
     }
 
     /// Puts a chunk back until it is due again, or parks the lane.
-    async fn try_later(&mut self, mut chunk: Chunk, trouble: Trouble) -> Option<End> {
+    async fn try_later(&mut self, mut chunk: Chunk, place: usize, trouble: Trouble) -> Option<End> {
         let LanePolicy { max_backoff, max_retries, budget, hold, .. } = *self.policy;
         let Trouble { reason, after, .. } = trouble.clone();
         let mut pause = after.unwrap_or_else(|| chunk.backoff.next());
@@ -231,10 +264,7 @@ impl<P: Processor> Deliverer<'_, P> {
                 "retrying in {pause:.0?}"
             );
         }
-        match self.policy.order {
-            Order::Strict => self.waiting.push_front(chunk),
-            Order::Any | Order::ByKey => self.waiting.push_back(chunk),
-        }
+        self.waiting.insert(place, chunk);
         parks.then_some(End::Parked { reason })
     }
 
@@ -255,8 +285,10 @@ impl<P: Processor> Deliverer<'_, P> {
         let time = chunk.tried.elapsed();
         self.metrics.duration.observe(time.as_secs_f64());
         self.pace.called(time);
-        if !matches!(result, Err(ProcessError::Broken { .. })) {
-            self.ledger.guest_lives();
+        if !matches!(result, Err(ProcessError::Broken { .. }))
+            && let Some(end) = self.guest_lives().await
+        {
+            return Called::End(end);
         }
         match result {
             Ok(verdicts) => {
@@ -286,28 +318,45 @@ impl<P: Processor> Deliverer<'_, P> {
     async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Called {
         self.metrics.failed.trap.inc_by(chunk.len() as u64);
         chunk.breaks += 1;
+        let since = *chunk.broken_since.get_or_insert(chunk.tried);
         tracing::error!(
             topic = %self.policy.topic, records = chunk.len(), breaks = chunk.breaks, %reason, "the guest broke"
         );
-        let trouble = |reason, after| Called::Again(Trouble { reason, after, general: true });
+        let trouble = Trouble { reason, after: None, general: true };
         if chunk.breaks < BREAKS_BEFORE_SPLIT {
-            return trouble(reason, None);
+            return Called::Again(trouble);
         }
+        let reason = chunk.trouble.insert(trouble).reason.clone();
         if chunk.len() > 1 {
-            chunk.trouble = Some(Trouble { reason, after: None, general: true });
             return Called::Split;
         }
-        let in_a_row = self.ledger.condemned_in_a_row();
-        if in_a_row >= CONDEMNED_BEFORE_PAUSE && !chunk.paused {
-            chunk.paused = true;
-            let reason = format!("the component broke on each of the last {} records: {reason}", in_a_row + 1);
-            return match self.policy.hold {
-                true => trouble(reason, Some(self.policy.max_backoff)),
-                false => Called::End(End::Parked { reason }),
-            };
+        let forgivable = chunk.alone && self.waiting.is_empty() && self.ledger.condemned_in_a_row() < CONDEMNED_ALONE;
+        if forgivable || self.ledger.has_lived_since(since) {
+            self.ledger.condemned();
+            return self.settle(chunk.reject(Stage::Trap, &reason)).await.map_or(Called::Settled, Called::End);
         }
-        self.ledger.condemned();
-        self.settle(chunk.reject(Stage::Trap, &reason)).await.map_or(Called::Settled, Called::End)
+        Called::Suspect
+    }
+
+    /// The guest survived a call: what it did not survive is to blame. `Some`: nobody settles any more.
+    async fn guest_lives(&mut self) -> Option<End> {
+        self.ledger.guest_lives();
+        if self.suspects() == 0 {
+            return None;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for mut chunk in waiting {
+            if !chunk.suspect {
+                self.waiting.push_back(chunk);
+                continue;
+            }
+            let reason = chunk.trouble.take().map(|trouble| trouble.reason).unwrap_or_default();
+            let end = self.settle(chunk.reject(Stage::Trap, &reason)).await;
+            if end.is_some() {
+                return end;
+            }
+        }
+        None
     }
 
     /// `Some`: nobody settles any more.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
 
 use crate::broker::Receipt;
 
@@ -41,6 +42,8 @@ struct Inner {
     untold: usize,
     /// How many of those in hand are being acknowledged right now.
     answering: usize,
+    /// When the guest survived a call last.
+    alive: Option<Instant>,
     /// How many records in a row were condemned with no call in between that the guest survived.
     condemned: u32,
 }
@@ -186,7 +189,13 @@ impl Ledger {
 
     /// The guest survived a call.
     pub(crate) fn guest_lives(&self) {
-        self.lock().condemned = 0;
+        let inner = &mut *self.lock();
+        (inner.alive, inner.condemned) = (Some(Instant::now()), 0);
+    }
+
+    /// Whether it has survived one since then.
+    pub(crate) fn has_lived_since(&self, time: Instant) -> bool {
+        self.lock().alive.is_some_and(|alive| alive >= time)
     }
 
     /// A record that stood alone was found to break the guest.

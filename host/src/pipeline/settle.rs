@@ -2,9 +2,13 @@
 //! skipped, or ends the session, as the config says, and is never acknowledged before the dead letter is stored. While
 //! the lane has no subscription there is nobody to tell: then the ledger keeps what is settled.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::StreamExt;
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +22,7 @@ use super::{
 use crate::{
     broker::{self, DeadLetter, DeadLetters, Receipt},
     metrics::LaneMetrics,
-    record::OnReject,
+    record::{OnReject, Order},
 };
 
 /// Answers under way at once, per lane.
@@ -46,6 +50,14 @@ enum Answer {
     Back { receipt: Receipt, after: Duration, reason: String },
 }
 
+impl Answer {
+    fn receipt(&self) -> &Receipt {
+        match self {
+            Self::Done(receipt) | Self::Back { receipt, .. } => receipt,
+        }
+    }
+}
+
 impl Settler<'_> {
     /// Settles until there is no more, and until every answer has reached the broker. If the session has to end (`Some`),
     /// it calls `stop`, and goes on with what is written.
@@ -55,6 +67,7 @@ impl Settler<'_> {
         stop: &CancellationToken,
     ) -> (Option<End>, Unsettled) {
         let Self { policy, metrics, ledger, dead_letters, pace, subscribed } = self;
+        let order = policy.order;
         let (to_answer, answers) = mpsc::unbounded_channel();
         let (to_reject, rejected) = mpsc::unbounded_channel();
         let rejecter =
@@ -73,8 +86,12 @@ impl Settler<'_> {
             }
         };
         let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
-        let answer = UnboundedReceiverStream::new(answers)
-            .for_each_concurrent(CONCURRENT_ANSWERS, move |answer| answerer.clone().answer(answer));
+        let answer = async move {
+            match order {
+                Order::Strict => answerer.one_by_one(answers).await,
+                Order::Any | Order::ByKey => answerer.all_at_once(answers).await,
+            }
+        };
         let ((), (), end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
         end
     }
@@ -211,6 +228,47 @@ struct Answerer {
 }
 
 impl Answerer {
+    async fn all_at_once(self: Arc<Self>, answers: mpsc::UnboundedReceiver<Answer>) {
+        UnboundedReceiverStream::new(answers)
+            .for_each_concurrent(CONCURRENT_ANSWERS, |answer| Arc::clone(&self).answer(answer))
+            .await;
+    }
+
+    /// Within a partition each answer waits for the one before it. Otherwise a host that crashes could leave a hole
+    /// behind: the one record in it would come again, and be written behind the newer ones.
+    async fn one_by_one(self: Arc<Self>, mut answers: mpsc::UnboundedReceiver<Answer>) {
+        let mut queues: HashMap<Option<u32>, VecDeque<Answer>> = HashMap::new();
+        let mut under_way = FuturesUnordered::new();
+        let start = |partition, answer| {
+            let answer = Arc::clone(&self).answer(answer);
+            async move {
+                answer.await;
+                partition
+            }
+        };
+        loop {
+            tokio::select! {
+                Some(answer) = answers.recv() => {
+                    let partition = answer.receipt().partition();
+                    match queues.entry(partition) {
+                        Entry::Occupied(mut queue) => queue.get_mut().push_back(answer),
+                        Entry::Vacant(idle) => {
+                            idle.insert(VecDeque::new());
+                            under_way.push(start(partition, answer));
+                        }
+                    }
+                }
+                Some(partition) = under_way.next() => {
+                    match queues.get_mut(&partition).and_then(VecDeque::pop_front) {
+                        Some(answer) => under_way.push(start(partition, answer)),
+                        None => drop(queues.remove(&partition)),
+                    }
+                }
+                else => return,
+            }
+        }
+    }
+
     async fn answer(self: Arc<Self>, answer: Answer) {
         match answer {
             Answer::Done(receipt) if self.subscribed => self.acknowledge(&receipt).await,

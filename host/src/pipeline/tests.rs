@@ -661,22 +661,45 @@ async fn where_the_order_counts_what_stands_before_a_kept_record_is_kept() {
     assert_eq!(offsets, [0, 1, 2]);
 }
 
+fn broken(_: &Batch) -> Result<Vec<Verdict>, ProcessError> {
+    Err(ProcessError::Broken { reason: "unreachable".to_owned() })
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_guest_that_breaks_on_everything_costs_a_few_records_and_then_pauses() {
-    let broken = |_: &Batch| Err(ProcessError::Broken { reason: "unreachable".to_owned() });
+async fn a_guest_that_breaks_on_everything_condemns_nothing() {
     let mut rig = Rig::new();
     rig.policy.on_reject = OnReject::Skip;
     rig.send(0..10).await;
     let seen = rig.run(broken).await;
     let End::Parked { reason } = &seen.end else { panic!("{:?}", seen.end) };
-    assert!(reason.contains("each of the last 4 records: unreachable"), "{reason}");
-    assert_eq!((seen.acked.len(), seen.held.len()), (3, 7));
-    // Every pause costs one more, unless the guest works again.
+    assert!(reason.contains("breaks on everything, tried with 10 records one by one: unreachable"), "{reason}");
+    assert_eq!((seen.acked.len(), seen.held.len()), (0, 10));
+    // Every pause costs two calls: the oldest one, and another one to see whether that fares better.
     let (end, seen) = seen.park(broken).await;
     assert!(matches!(end, Some(End::Parked { .. })), "{end:?}");
-    assert_eq!(seen.held.len(), 6);
-    let (end, seen) = seen.park(written).await;
-    assert_eq!((end, seen.lane.ledger.untold()), (None, 7));
+    assert_eq!((seen.held.len(), seen.calls.len()), (10, 2));
+    // It works again but for two of the records: now they are to blame, and only they.
+    let works_again = |batch: &Batch| match batch.records[0].offset {
+        0 | 5 => broken(batch),
+        _ => written(batch),
+    };
+    let (mut end, mut seen) = seen.park(works_again).await;
+    while end.is_some() {
+        (end, seen) = seen.park(works_again).await;
+    }
+    assert_eq!((seen.held.len(), seen.lane.ledger.untold()), (0, 10));
+    assert!(seen.metrics.contains("danube_wasm_messages_skipped_total{connector=\"c\",topic=\"/default/t\"} 2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_break_the_guest_and_come_alone_are_condemned_a_few_times() {
+    let mut rig = Rig::new();
+    rig.policy.on_reject = OnReject::Skip;
+    rig.policy.batch_size = 1;
+    rig.send(0..10).await;
+    let seen = rig.run(broken).await;
+    assert!(matches!(seen.end, End::Parked { .. }), "{:?}", seen.end);
+    assert_eq!(seen.acked, [0, 1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
