@@ -8,7 +8,10 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -37,6 +40,8 @@ struct Shared {
     log: Mutex<Log>,
     /// Whether answers are held back.
     held: watch::Sender<bool>,
+    /// How many connections are open.
+    open: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -59,7 +64,8 @@ impl Endpoint {
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { log: Mutex::default(), held: watch::Sender::new(false) });
+        let shared =
+            Arc::new(Shared { log: Mutex::default(), held: watch::Sender::new(false), open: AtomicUsize::new(0) });
         let serving = Mutex::new(Some(serve(listener, &shared)));
         Self { addr, shared, serving }
     }
@@ -82,6 +88,17 @@ impl Endpoint {
     /// Answers requests whose body holds `text` like this.
     pub fn answer_to(&self, text: &str, answer: Answer) {
         self.log().script.to.push((text.to_owned(), answer));
+    }
+
+    /// Has every request answered by `judge`, at the moment when it has come completely, one at a time. The script no
+    /// longer counts.
+    pub fn judge(&self, judge: impl FnMut(&Request) -> Answer + Send + 'static) {
+        self.log().script.judge = Some(Box::new(judge));
+    }
+
+    /// Waits until nobody is connected any more, as after the end of a host: what it sent last has been answered then.
+    pub async fn until_left_alone(&self) {
+        until("the endpoint to be left alone", || self.shared.open.load(Ordering::Acquire) == 0).await;
     }
 
     /// Keeps all answers back until [`Endpoint::release`]. What comes is recorded.
@@ -153,8 +170,9 @@ impl Shared {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let (index, answer) = {
             let mut log = self.log();
-            let answer = log.script.answer(&body);
-            log.requests.push(Request::new(&head, body));
+            let request = Request::new(&head, body);
+            let answer = log.script.answer(&request);
+            log.requests.push(request);
             (log.requests.len() - 1, answer)
         };
         let mut held = self.held.subscribe();
@@ -179,6 +197,7 @@ fn serve(listener: TcpListener, shared: &Arc<Shared>) -> Serving {
 }
 
 async fn converse(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Infallible> {
+    let _open = Open::new(&shared);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { shared.answer(request).await }
@@ -186,4 +205,20 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Infallib
     // A connection that breaks is what some tests want.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     Ok(())
+}
+
+/// Counts a connection for as long as it lives.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
 }

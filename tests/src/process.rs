@@ -4,6 +4,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -104,11 +105,16 @@ impl Process {
         let (addr, _) = rest.split_once('/').expect("no address");
         soon("the process to be ready", async {
             while !get(addr, "/readyz").await.starts_with("HTTP/1.0 200") {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await;
         addr.to_owned()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Sends a signal.
@@ -125,6 +131,11 @@ impl Process {
 
     /// Waits until it has ended.
     pub async fn end(mut self) -> Ended {
+        self.ended().await
+    }
+
+    /// The same for one that something else owns.
+    pub async fn ended(&mut self) -> Ended {
         let status = soon("the process to end", self.child.wait()).await.unwrap();
         Ended { code: status.code(), stdout: self.stdout.end().await, stderr: self.stderr.end().await }
     }
@@ -148,9 +159,15 @@ impl Captured {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn end(self) -> String {
-        soon("the end of the output", self.reading).await.unwrap();
-        Arc::into_inner(self.text).unwrap().into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// Everything, once there will be no more.
+    async fn end(&mut self) -> String {
+        soon("the end of the output", async {
+            while !self.reading.is_finished() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        self.text()
     }
 }
 

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 pub use self::{
     connector::Connector,
     dead_letters::DeadLetters,
-    host::RunningHost,
+    host::{CACHE, RunningHost},
     secure::Authority,
     topic::{Message, Topic},
 };
@@ -108,6 +108,17 @@ impl Rig {
         stats.subscriptions.into_values().next().unwrap_or_else(|| panic!("no subscription on {topic}"))
     }
 
+    /// Waits until the broker in memory owes nothing on the one subscription of a topic: everything that was published is
+    /// acknowledged, nothing was given up, nothing lost.
+    pub async fn until_at_rest(&self, topic: &Topic) {
+        let published = self.dev().topic(topic.name()).map(|stats| stats.published);
+        let at_rest = || {
+            let it = self.subscription(topic.name());
+            it.cursor.map(|cursor| cursor + 1) == published && it.exhausted == 0 && it.lost == 0
+        };
+        until(&format!("the subscription on {} to be at rest", topic.name()), at_rest).await;
+    }
+
     /// Waits until the broker in memory has so many records of a topic acknowledged.
     pub async fn until_acknowledged(&self, topic: &Topic, count: u64) {
         let acked = || self.subscription(topic.name()).acked;
@@ -153,6 +164,21 @@ pub fn quick() -> DevBrokerConfig {
     };
     DevBrokerConfig { tick: Duration::from_millis(10), failure_policy, ..DevBrokerConfig::default() }
 }
+
+/// The released broker's rules with all times divided by 15: an ack timeout of two seconds and a record that is given up
+/// after six sends. A connector needs [`Connector::scaled`] for it.
+pub fn scaled() -> DevBrokerConfig {
+    let failure_policy = FailurePolicy {
+        ack_timeout: SCALED_ACK_TIMEOUT,
+        base_redelivery_delay: SCALED_ACK_TIMEOUT / 30,
+        max_redelivery_delay: SCALED_ACK_TIMEOUT * 2,
+        ..FailurePolicy::default()
+    };
+    DevBrokerConfig { tick: Duration::from_millis(10), failure_policy, ..DevBrokerConfig::default() }
+}
+
+/// The ack timeout of [`scaled`].
+pub const SCALED_ACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A name that no other test of this or another run has. No such name begins with another one.
 pub(crate) fn unique(kind: &str) -> String {

@@ -1,6 +1,7 @@
 //! Records that fail: tried again, given back until the target is well, rejected as the file says, and never lost.
 
 mod broken;
+mod poison;
 mod rejected;
 
 use danube_wasm_tests::{endpoint::Answer, rig::Rig};

@@ -2,12 +2,14 @@
 //! goes away in the middle.
 
 mod broker;
+mod kills;
+mod scale_out;
 mod secure;
 
 use danube_wasm_tests::{
     endpoint::distinct,
     process::{Process, Signal, get},
-    rig::{Connector, Rig},
+    rig::{CACHE, Connector, Rig},
 };
 
 use crate::{COMMAND, distinct_numbers, numbered};
@@ -15,7 +17,7 @@ use crate::{COMMAND, distinct_numbers, numbered};
 /// Starts `danube-wasm run` with connectors.
 fn run(rig: &Rig, connectors: &[&Connector]) -> Process {
     let files: Vec<_> = connectors.iter().map(|connector| rig.write(connector)).collect();
-    let mut args = vec!["run", "--listen", "127.0.0.1:0"];
+    let mut args = vec!["run", "--listen", "127.0.0.1:0", "--cache-dir", CACHE];
     args.extend(files.iter().map(|file| file.to_str().unwrap()));
     Process::start(COMMAND, rig.folder(), &args)
 }

@@ -9,6 +9,9 @@ mod errors;
 mod guests;
 mod isolation;
 mod lifecycle;
+mod model;
+mod order;
+mod outage;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");

@@ -15,6 +15,7 @@ use crate::{
     config::DevBrokerConfig,
     connections::Connections,
     faults::Armed,
+    observer::Observer,
     outbox::RecordStream,
     record::{ConsumerId, Record, lock},
     schema::Registry,
@@ -37,6 +38,7 @@ pub(crate) struct Broker {
     /// The requests made for dead letters, by topic.
     replicated: Mutex<HashMap<String, u64>>,
     pub(crate) faults: Armed,
+    pub(crate) observer: Observer,
     pub(crate) connections: Connections,
 }
 
@@ -52,6 +54,7 @@ impl Broker {
             registry: Mutex::default(),
             replicated: Mutex::default(),
             faults: Armed::default(),
+            observer: Observer::default(),
             connections: Connections::default(),
         }
     }
@@ -99,7 +102,7 @@ impl Broker {
             let admitted = self.registry(|registry| schema.admit(&topic.name, &record, registry));
             admitted.map_err(PublishError::Schema)?;
         }
-        let letters = topic.publish(record, Instant::now())?;
+        let letters = topic.publish(record, &self.observer, Instant::now())?;
         self.post(&topic.name, letters);
         Ok(())
     }
@@ -172,7 +175,7 @@ impl Broker {
             return None;
         }
         let record = self.dead_letter(&topic, source, subscription, letter);
-        let freed = topic.publish(record, Instant::now()).ok()?;
+        let freed = topic.publish(record, &self.observer, Instant::now()).ok()?;
         Some(freed.into_iter().map(|letters| (name.clone(), letters)).collect())
     }
 
@@ -227,6 +230,7 @@ impl From<&DevBrokerConfig> for Rules {
             honour_window: config.honour_dispatch_config,
             promote_standby: config.promote_standby,
             eviction: config.key_shared_eviction,
+            hand_over: config.key_shared_hand_over,
             live_backlog: config.live_backlog,
         }
     }

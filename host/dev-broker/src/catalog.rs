@@ -212,7 +212,7 @@ mod tests {
         let producer_id = topic.producer("p", 1);
         let msg_id = Some(danube_core::proto::MsgId { producer_id, ..Default::default() });
         let record = crate::record::Record { msg_id, ..Default::default() };
-        assert!(topic.publish(record, tokio::time::Instant::now()).is_ok());
+        assert!(topic.publish(record, &crate::observer::Observer::default(), tokio::time::Instant::now()).is_ok());
         catalog.delete("/default/t");
         assert!(catalog.get("/default/t").is_none());
         let again = catalog.create("/default/t", DispatchStrategy::Reliable, None).unwrap();

@@ -43,6 +43,9 @@ pub struct DevBrokerConfig {
     /// then count as acknowledged, and a consumer that comes back under that name gets nothing any more. `None`: never
     /// evicted, and what it left unanswered is scheduled again at once, as on the other subscription types.
     pub key_shared_eviction: Option<Duration>,
+    /// Whether what an evicted Key-Shared consumer held goes to the consumers that are left, or to the next one that comes.
+    /// In 0.15.1 it is lost.
+    pub key_shared_hand_over: bool,
     /// How far a new subscription may fall behind before records are skipped for ever. 0.15.1 skips beyond 256, and how
     /// many depends on timing, so that nothing is skipped here unless this is set.
     pub live_backlog: Option<u64>,
@@ -65,6 +68,7 @@ impl Default for DevBrokerConfig {
             honour_dispatch_config: false,
             promote_standby: false,
             key_shared_eviction: Some(Duration::from_secs(3)),
+            key_shared_hand_over: false,
             live_backlog: None,
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     connections::listen,
     error::Error,
     faults::Faults,
+    observer::Observed,
     server::{Guard, Rpc, admin_routes, client_routes, serve},
     stats::TopicStats,
 };
@@ -79,6 +80,12 @@ impl DevBroker {
     /// The faults that can be switched on.
     pub fn faults(&self) -> Faults {
         Faults { broker: Arc::clone(&self.broker) }
+    }
+
+    /// Shows everything that happens from now on to `watch`, in its order and before it takes effect. Replaces an earlier
+    /// one. It is called in the middle of things: it must be quick and must not ask this broker anything.
+    pub fn observe(&self, watch: impl Fn(Observed<'_>) + Send + Sync + 'static) {
+        self.broker.observer.set(Arc::new(watch));
     }
 
     /// A topic, or one partition (`/namespace/topic-part-0`), as it is now.

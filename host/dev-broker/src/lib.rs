@@ -38,7 +38,8 @@
 //!   over: the earlier stream ends, and what was unanswered is sent again.
 //! - Failover never fails over ([`DevBrokerConfig::promote_standby`]).
 //! - A Key-Shared consumer that is away for 3 seconds is evicted: what it held, and what waited for it, is lost, and its
-//!   name gets nothing any more ([`DevBrokerConfig::key_shared_eviction`]). What waits behind a key whose record is
+//!   name gets nothing any more ([`DevBrokerConfig::key_shared_eviction`], [`DevBrokerConfig::key_shared_hand_over`]). What
+//!   waits behind a key whose record is
 //!   dropped or dead-lettered is thrown away.
 //! - A name without a topic stands for every topic whose name begins with it: `/default/orders` means its partitions, but
 //!   also `/default/orders-dlq`. For the same reason `/default/orders` cannot be created once `/default/orders-dlq`
@@ -71,7 +72,7 @@
 //!
 //! `handle` starts and stops, `server` has one file for each gRPC service, `broker` is what they call. `catalog` knows all
 //! topics, `topic` is one of them behind its lock, `subscription` holds the rules as a state machine without I/O, `outbox`
-//! is the way to one consumer. `schema`, `faults` and `stats` are what they say.
+//! is the way to one consumer. `schema`, `faults`, `observer` and `stats` are what they say.
 
 mod broker;
 mod catalog;
@@ -81,6 +82,7 @@ mod error;
 mod faults;
 mod handle;
 mod log;
+mod observer;
 mod outbox;
 mod policy;
 mod record;
@@ -95,6 +97,7 @@ pub use self::{
     error::Error,
     faults::{Call, Faults, Times},
     handle::DevBroker,
+    observer::Observed,
     policy::{Backoff, FailurePolicy, Poison},
     stats::{ConsumerStats, SubscriptionStats, TopicStats},
     subscription::SubscriptionType,

@@ -27,9 +27,9 @@ impl Log {
     }
 
     /// Gives the record its offset and keeps it.
-    pub(crate) fn append(&mut self, mut record: Record) {
+    pub(crate) fn append(&mut self, mut record: Record) -> &Record {
         record.msg_id.get_or_insert_default().topic_offset = self.head();
-        self.records.push_back(Arc::new(record));
+        self.records.push_back_mut(Arc::new(record))
     }
 
     /// The record at an offset, unless it was dropped or does not exist yet.
@@ -58,7 +58,9 @@ mod tests {
     #[test]
     fn offsets_count_on_after_trimming() {
         let mut log = Log::starting_at(3);
-        (0..4).for_each(|_| log.append(Record::default()));
+        for _ in 0..4 {
+            log.append(Record::default());
+        }
         log.trim(5);
         assert_eq!(log.head(), 7);
         assert!(log.get(4).is_none());

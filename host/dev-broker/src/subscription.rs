@@ -103,6 +103,7 @@ pub(crate) struct Setup {
     pub(crate) window: usize,
     pub(crate) promote_standby: bool,
     pub(crate) eviction: Option<Duration>,
+    pub(crate) hand_over: bool,
 }
 
 #[derive(Debug)]
@@ -122,12 +123,12 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// A subscription that reads from where `feed` stands.
     pub(crate) fn new(setup: Setup, feed: Feed) -> Self {
-        let Setup { kind, policy, window, promote_standby, eviction } = setup;
+        let Setup { kind, policy, window, promote_standby, eviction, hand_over } = setup;
         let dispatcher = match kind {
             SubscriptionType::Exclusive => Dispatcher::Ordered(Ordered::single(policy, window, false)),
             SubscriptionType::Failover => Dispatcher::Ordered(Ordered::single(policy, window, promote_standby)),
             SubscriptionType::Shared => Dispatcher::Ordered(Ordered::shared(policy, window)),
-            SubscriptionType::KeyShared => Dispatcher::Keyed(Keyed::new(policy, window, eviction)),
+            SubscriptionType::KeyShared => Dispatcher::Keyed(Keyed::new(policy, window, eviction, hand_over)),
         };
         Self { dispatcher, feed, tally: Tally::default() }
     }

@@ -21,6 +21,7 @@ pub(crate) use self::{
 
 use crate::{
     log::Log,
+    observer::{Observed, Observer},
     record::{ConsumerId, Record, lock},
     schema::TopicSchema,
     subscription::{DeadLetter, Effect, Nack},
@@ -106,7 +107,12 @@ impl Topic {
     }
 
     /// Takes a message, keeps it where the topic is reliable, and hands it out.
-    pub(crate) fn publish(&self, record: Record, now: Instant) -> Result<Vec<Letters>, PublishError> {
+    pub(crate) fn publish(
+        &self,
+        record: Record,
+        observer: &Observer,
+        now: Instant,
+    ) -> Result<Vec<Letters>, PublishError> {
         let mut state = self.state();
         let id = record.msg_id.as_ref().map_or(0, |msg_id| msg_id.producer_id);
         if !state.producers.contains_key(&id) {
@@ -117,7 +123,7 @@ impl Topic {
             state.offer(&Arc::new(record), now);
             return Ok(vec![]);
         }
-        state.log.append(record);
+        observer.see(Observed::Published { topic: &self.name, record: state.log.append(record) });
         let letters = state.each_live(|live, log, out| live.dispatch(now, log, out));
         if state.live.is_empty() {
             state.trim();

@@ -79,6 +79,11 @@ impl Chunk {
         self.batch.records.len()
     }
 
+    /// Whether it, or what it was a part of, ever broke the guest.
+    pub(super) fn has_broken(&self) -> bool {
+        self.broken_since.is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.batch.records.is_empty()
     }
@@ -142,23 +147,31 @@ impl Chunk {
             self.stalled = 0;
             self.backoff.reset();
         } else {
-            self.stalled += u32::from(self.breaks == 0);
+            self.stalled += u32::from(!self.has_broken());
         }
     }
 
-    /// Keeps the first half and gives the second one. A half that breaks the guest once more is the guilty one.
-    pub(super) fn split_off(&mut self, breaks: u32) -> Self {
+    /// Keeps the first half and gives the second one. A half that breaks the guest once more is taken apart again; a
+    /// record that stands alone has the right to another try, like a whole batch.
+    pub(super) fn split_off(&mut self) -> Self {
         let middle = self.len() / 2;
-        self.breaks = breaks;
-        let tail =
-            Batch { topic: self.batch.topic.clone(), records: self.batch.records.split_off(middle), ..self.batch };
-        Self {
-            batch: tail,
+        let records = self.batch.records.split_off(middle);
+        let mut tail = Self {
+            batch: Batch { topic: self.batch.topic.clone(), records, ..self.batch },
             owed: self.owed.split_off(middle),
             trouble: self.trouble.clone(),
             backoff: self.backoff.clone(),
             ..*self
+        };
+        for half in [self, &mut tail] {
+            half.breaks = u32::from(half.len() > 1);
         }
+        tail
+    }
+
+    /// The guest survived it.
+    pub(super) fn survived(&mut self) {
+        (self.breaks, self.broken_since) = (0, None);
     }
 
     /// Moves the records that belong behind those of `self` from `other` to it.

@@ -182,7 +182,7 @@ impl<P: Processor> Deliverer<'_, P> {
             }
             Called::Split => {
                 chunk.batch.attempt += 1;
-                let tail = chunk.split_off(BREAKS_BEFORE_SPLIT - 1);
+                let tail = chunk.split_off();
                 self.waiting.insert(place, tail);
                 self.waiting.insert(place, chunk);
                 None
@@ -226,7 +226,7 @@ impl<P: Processor> Deliverer<'_, P> {
         }
         let left = chunk.give_up.saturating_duration_since(Instant::now());
         match &chunk.trouble {
-            Some(trouble) if chunk.breaks > 0 && left < call_timeout => {
+            Some(trouble) if chunk.has_broken() && left < call_timeout => {
                 Err(End::Parked { reason: trouble.reason.clone() })
             }
             _ if left.is_zero() => {
@@ -285,10 +285,11 @@ impl<P: Processor> Deliverer<'_, P> {
         let time = chunk.tried.elapsed();
         self.metrics.duration.observe(time.as_secs_f64());
         self.pace.called(time);
-        if !matches!(result, Err(ProcessError::Broken { .. }))
-            && let Some(end) = self.guest_lives().await
-        {
-            return Called::End(end);
+        if !matches!(result, Err(ProcessError::Broken { .. })) {
+            chunk.survived();
+            if let Some(end) = self.guest_lives().await {
+                return Called::End(end);
+            }
         }
         match result {
             Ok(verdicts) => {

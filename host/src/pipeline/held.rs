@@ -29,7 +29,7 @@ impl Held {
         let stays = |broken: bool, receipt: &Receipt| broken || ledger.deliveries(receipt) >= DELIVERIES_BEFORE_KEEPING;
         let mut stays_behind = false;
         for chunk in self.chunks.iter_mut().rev() {
-            let broken = chunk.breaks > 0;
+            let broken = chunk.has_broken();
             match chunk.batch.order {
                 Order::Any | Order::ByKey => chunk.retain(|receipt| stays(broken, receipt)),
                 Order::Strict if stays_behind => {}

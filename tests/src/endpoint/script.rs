@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
 
+use super::Request;
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -55,23 +57,30 @@ impl Answer {
     }
 }
 
+/// Who decides in place of the script.
+pub(super) type Judge = Box<dyn FnMut(&Request) -> Answer + Send>;
+
 /// Which answer comes when.
 pub(super) struct Script {
     pub(super) next: VecDeque<Answer>,
     /// By a text in the body.
     pub(super) to: Vec<(String, Answer)>,
     pub(super) always: Answer,
+    pub(super) judge: Option<Judge>,
 }
 
 impl Default for Script {
     fn default() -> Self {
-        Self { next: VecDeque::new(), to: Vec::new(), always: Answer::status(200) }
+        Self { next: VecDeque::new(), to: Vec::new(), always: Answer::status(200), judge: None }
     }
 }
 
 impl Script {
-    pub(super) fn answer(&mut self, body: &[u8]) -> Answer {
-        let body = String::from_utf8_lossy(body);
+    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+        if let Some(judge) = &mut self.judge {
+            return judge(request);
+        }
+        let body = String::from_utf8_lossy(&request.body);
         if let Some((_, answer)) = self.to.iter().find(|(text, _)| body.contains(text)) {
             return answer.clone();
         }

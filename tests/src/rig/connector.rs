@@ -1,10 +1,10 @@
 //! Connector files, put together key by key.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use toml::{Table, Value};
 
-use super::{Rig, Topic, unique};
+use super::{Rig, SCALED_ACK_TIMEOUT, Topic, unique};
 use crate::guests;
 
 /// A connector's file.
@@ -52,6 +52,14 @@ impl Connector {
         let mapping = mappings.last_mut().and_then(Value::as_table_mut).expect("no mapping yet");
         mapping.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Sets what goes with a broker of [`scaled`](super::scaled) times.
+    #[must_use]
+    pub fn scaled(self) -> Self {
+        let millis = |duration: Duration| format!("{}ms", duration.as_millis());
+        self.set("broker.ack_timeout", millis(SCALED_ACK_TIMEOUT))
+            .set("limits.call_timeout", millis(SCALED_ACK_TIMEOUT * 2 / 3))
     }
 
     fn settings(&mut self) -> &mut Table {

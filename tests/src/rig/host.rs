@@ -16,7 +16,7 @@ use super::{Connector, Rig};
 use crate::{soon, until};
 
 /// Where compiled components are kept, so that each is compiled once for all tests.
-pub(crate) const CACHE: &str = concat!(env!("OUT_DIR"), "/compiled");
+pub const CACHE: &str = concat!(env!("OUT_DIR"), "/compiled");
 
 /// A host at work.
 pub struct RunningHost {

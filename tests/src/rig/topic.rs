@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
-use danube_client::{Producer, SchemaType};
+use danube_client::{Producer, SchemaType, errors::DanubeError};
 
 use super::{Rig, unique};
 use crate::soon;
@@ -97,7 +97,29 @@ impl Rig {
         Topic { producer, ..topic }
     }
 
+    /// Gives a topic a new producer, however often that has to be tried.
+    pub async fn reopen(&self, topic: &mut Topic) {
+        topic.producer = soon("a new producer", async {
+            loop {
+                match self.try_producer(&topic.name, topic.partitions, topic.subject.as_deref()).await {
+                    Ok(producer) => return producer,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        })
+        .await;
+    }
+
     pub(super) async fn producer(&self, name: &str, partitions: Option<usize>, subject: Option<&str>) -> Producer {
+        soon("the producer", self.try_producer(name, partitions, subject)).await.unwrap()
+    }
+
+    async fn try_producer(
+        &self,
+        name: &str,
+        partitions: Option<usize>,
+        subject: Option<&str>,
+    ) -> Result<Producer, DanubeError> {
         let builder =
             self.client.new_producer().with_topic(name).with_name(unique("producer")).with_reliable_dispatch();
         let builder = match partitions {
@@ -108,15 +130,14 @@ impl Rig {
             Some(subject) => builder.with_schema_subject(subject),
             None => builder,
         };
-        let mut producer = builder.build().unwrap();
-        soon("the producer", producer.create()).await.unwrap();
-        producer
+        let mut producer = builder.build()?;
+        producer.create().await?;
+        Ok(producer)
     }
 
     /// Publishes records that go to the endpoint, in order, and never runs far ahead of it.
     pub async fn publish<M: Into<Message>>(&self, topic: &Topic, messages: impl IntoIterator<Item = M>) {
         for message in messages {
-            let Message { payload, attributes, key } = message.into();
             let published = self.published.fetch_add(1, Ordering::Relaxed);
             soon("the endpoint to keep up", async {
                 while published >= FARTHEST_AHEAD && published - FARTHEST_AHEAD >= self.endpoint.records().len() {
@@ -124,13 +145,16 @@ impl Rig {
                 }
             })
             .await;
-            let sent = async {
-                match key {
-                    Some(key) => topic.producer.send_with_key(payload, attributes, &key).await,
-                    None => topic.producer.send(payload, attributes).await,
-                }
-            };
-            soon("a record to be published", sent).await.unwrap();
+            soon("a record to be published", self.try_publish(topic, message.into())).await.unwrap();
+        }
+    }
+
+    /// Publishes one record, at once. An error does not mean that the broker has not taken it.
+    pub async fn try_publish(&self, topic: &Topic, message: Message) -> Result<(), DanubeError> {
+        let Message { payload, attributes, key } = message;
+        match key {
+            Some(key) => topic.producer.send_with_key(payload, attributes, &key).await.map(drop),
+            None => topic.producer.send(payload, attributes).await.map(drop),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::Rpc;
 use crate::{
     catalog::check_format,
     faults::Call,
+    observer::Observed,
     outbox::RecordStream,
     subscription::{Nack, SubscriptionType},
     topic::{AnswerError, ConsumerKey, Letters, Subscriber, Topic},
@@ -52,11 +53,15 @@ impl ConsumerService for Rpc {
 
     async fn ack(&self, request: Request<AckRequest>) -> Result<Response<AckResponse>, Status> {
         self.faults.check(Call::Ack)?;
+        let AckRequest { request_id, msg_id, subscription_name } = request.into_inner();
+        if let Some(MsgId { topic_name, topic_offset, .. }) = &msg_id {
+            let (topic, subscription) = (topic_name.as_str(), subscription_name.as_str());
+            self.observer.see(Observed::Acknowledging { topic, subscription, offset: *topic_offset });
+        }
         let fate = self.faults.ack_fate();
         if !fate.delay.is_zero() {
             sleep(fate.delay).await;
         }
-        let AckRequest { request_id, msg_id, subscription_name } = request.into_inner();
         if !fate.lost {
             self.answer(msg_id, "Error acknowledging message", |topic, offset| {
                 topic.ack(&subscription_name, offset, Instant::now())

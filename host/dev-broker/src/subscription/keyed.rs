@@ -32,10 +32,12 @@ pub(crate) struct Keyed {
     /// After this long, an absent consumer is evicted and what it held is lost. `None`: what an absent consumer held is
     /// sent again at once.
     eviction: Option<Duration>,
+    /// What an evicted consumer held goes to others, and waits while there are none.
+    hand_over: bool,
 }
 
 impl Keyed {
-    pub(crate) fn new(policy: FailurePolicy, limit: usize, eviction: Option<Duration>) -> Self {
+    pub(crate) fn new(policy: FailurePolicy, limit: usize, eviction: Option<Duration>, hand_over: bool) -> Self {
         Self {
             window: Window::default(),
             blocked: Blocked::default(),
@@ -44,6 +46,7 @@ impl Keyed {
             members: vec![],
             ring: Ring::default(),
             eviction,
+            hand_over,
         }
     }
 
@@ -109,6 +112,9 @@ impl Keyed {
 
     /// Sends what waits for a key that is free, then takes up new records while there is room.
     pub(crate) fn dispatch(&mut self, run: &mut Run<'_>) {
+        if self.hand_over && self.members.is_empty() {
+            return;
+        }
         let mut from = 0;
         while let Some((offset, record)) = self.blocked.next_free(from) {
             from = offset + 1;
@@ -218,7 +224,10 @@ impl Keyed {
         let evicted: Vec<ConsumerId> =
             self.members.iter().filter(|member| expired(member)).map(|member| member.id).collect();
         for consumer in evicted {
-            for offset in self.window.sent_to(consumer) {
+            if self.hand_over {
+                self.window.retry_now(Some(consumer), run.now);
+            }
+            for offset in self.window.sent_to(consumer).into_iter().filter(|_| !self.hand_over) {
                 if let Some(entry) = self.window.skip(offset) {
                     run.tally.lost += 1;
                     self.blocked.unlock(routing_key(&entry.record));

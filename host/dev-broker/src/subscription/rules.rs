@@ -19,7 +19,7 @@ struct Rig {
 
 fn setup(kind: SubscriptionType) -> Setup {
     let policy = FailurePolicy::default();
-    Setup { kind, policy, window: 10, promote_standby: false, eviction: Some(3 * SECOND) }
+    Setup { kind, policy, window: 10, promote_standby: false, eviction: Some(3 * SECOND), hand_over: false }
 }
 
 fn record(key: &str) -> Record {
@@ -472,6 +472,18 @@ fn key_shared_evicts_an_absent_consumer_loses_what_it_held_and_never_takes_it_ba
     assert_eq!(rig.publish(2), [0; 0], "its name gets nothing any more");
     rig.subscription.add(2, vec![]);
     assert_eq!(rig.after(SECOND), [(2, 3), (2, 4)], "another consumer gets what came later");
+}
+
+#[test]
+fn key_shared_hands_over_what_an_evicted_consumer_held_where_it_is_told_to() {
+    let mut rig = Rig::new(Setup { hand_over: true, ..setup(SubscriptionType::KeyShared) }).joined(&[1]);
+    rig.publish(3);
+    rig.goes(1);
+    assert_eq!(rig.after(3 * SECOND), []);
+    assert_eq!(rig.publish(1), [0; 0], "nobody is there");
+    rig.subscription.add(2, vec![]);
+    assert_eq!(rig.after(SECOND), [(2, 0), (2, 1), (2, 2), (2, 3)]);
+    assert_eq!(rig.subscription.tally().lost, 0);
 }
 
 #[test]

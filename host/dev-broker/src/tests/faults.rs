@@ -6,7 +6,7 @@ use danube_client::SubType;
 use tonic::Status;
 
 use super::{connect, consumer, next, producer, quick, send, soon, start, subscription, text, until};
-use crate::{Call, FailurePolicy, Times};
+use crate::{Call, FailurePolicy, Observed, Times};
 
 const TOPIC: &str = "/default/orders";
 
@@ -58,6 +58,28 @@ async fn lost_acks_are_answered_and_the_record_comes_again() {
     let again = next(&mut records).await;
     assert_eq!(again.msg_id, record.msg_id);
     assert_eq!(broker.topic(TOPIC).map(|topic| topic.acks_received), Some(0));
+}
+
+#[tokio::test]
+async fn an_observer_sees_records_before_they_are_sent_and_acks_before_they_are_lost() {
+    let broker = start(quick()).await;
+    let client = connect(&broker).await;
+    let producer = producer(&client, TOPIC, None).await;
+    let (mut consumer, mut records) = consumer(&client, TOPIC, "c", SubType::Shared).await;
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let notes = seen.clone();
+    broker.observe(move |observed| {
+        let note = match observed {
+            Observed::Published { topic, record } => format!("{topic} {:?}", record.payload),
+            Observed::Acknowledging { topic, subscription, offset } => format!("{topic} {subscription} {offset}"),
+        };
+        notes.lock().unwrap().push(note);
+    });
+    broker.faults().lose_acks(1);
+    send(&producer, ["x"]).await;
+    let record = next(&mut records).await;
+    soon(consumer.ack(&record)).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [format!("{TOPIC} b\"x\""), format!("{TOPIC} s 0")]);
 }
 
 #[tokio::test]

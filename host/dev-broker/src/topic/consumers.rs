@@ -87,6 +87,7 @@ impl Topic {
             window: asked.unwrap_or(self.rules.window),
             promote_standby: self.rules.promote_standby,
             eviction: self.rules.eviction,
+            hand_over: self.rules.hand_over,
         };
         Ok(Live::reliable(setup, feed))
     }

@@ -33,6 +33,7 @@ pub(crate) struct Rules {
     pub(crate) honour_window: bool,
     pub(crate) promote_standby: bool,
     pub(crate) eviction: Option<Duration>,
+    pub(crate) hand_over: bool,
     pub(crate) live_backlog: Option<u64>,
 }
 

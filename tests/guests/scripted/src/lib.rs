@@ -1,7 +1,10 @@
 //! A sink for tests that does what it is told. Its settings say how it starts; a record whose payload is
-//! `{"do": "..."}` says what happens to it. All other records are posted, a batch per request, with their metadata.
+//! `{"do": "..."}` says what happens to it. All other records are posted, a batch per request, with their metadata. With a
+//! `judge` it is the endpoint that says what happens to each record.
 
-use std::hint::black_box;
+mod judged;
+
+use std::{hint::black_box, time::Duration};
 
 use danube_sink::{
     Batch, ConsumerConfig, Context, Error, Outcomes, Record, Result, Sink, error, http::Request, info, register, warn,
@@ -23,6 +26,12 @@ struct Settings {
     /// Posts `goodbye` when the host says that it is over.
     #[serde(default)]
     goodbye: bool,
+    /// Who says what becomes of records: the endpoint, for all of a batch in one answer or for each in its own.
+    judge: Option<judged::By>,
+    /// A page that each batch asks first. It panics unless the answer is good.
+    dies_unless: Option<String>,
+    /// Where `health-check` looks. Without it the sink is always well.
+    health_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -43,6 +52,11 @@ enum Command {
     Retry {
         until: u32,
     },
+    /// Retryable.
+    Later {
+        after_ms: Option<u64>,
+    },
+    Written,
     Reject,
     Fatal,
     Panic,
@@ -52,6 +66,9 @@ enum Command {
         text: String,
     },
 }
+
+/// A target that does not answer is not well.
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(300);
 
 struct Scripted {
     settings: Settings,
@@ -79,6 +96,13 @@ impl Sink for Scripted {
     }
 
     fn process_batch(&mut self, batch: &Batch) -> Result<Outcomes> {
+        if let Some(page) = &self.settings.dies_unless {
+            let answer = Request::post(page).text("how am I").send();
+            assert!(answer.is_ok_and(|answer| answer.is_success()), "told to die of everything");
+        }
+        if let Some(by) = self.settings.judge {
+            return judged::write(by, &self.settings, batch);
+        }
         let mut lines = Vec::new();
         let write = |record: &Record| {
             if is_posted(batch, record)? {
@@ -92,6 +116,15 @@ impl Sink for Scripted {
             post(&self.settings, "", &body)?;
         }
         Ok(outcomes)
+    }
+
+    fn health_check(&mut self) -> Result<()> {
+        let Some(url) = &self.settings.health_url else { return Ok(()) };
+        Request::get(url)
+            .timeout(HEALTH_TIMEOUT)
+            .send()?
+            .check_status()
+            .map_err(|error| Error::retryable(error.reason()))
     }
 
     fn shutdown(&mut self) -> Result<()> {
@@ -108,10 +141,21 @@ fn regardless(batch: &Batch, mut write: impl FnMut(&Record) -> Result<()>) -> Re
 
 /// Does what a record says. Whether it is to be posted as well.
 fn is_posted(batch: &Batch, record: &Record) -> Result<bool> {
-    let Ok(command) = serde_json::from_str(record.text().unwrap_or_default()) else { return Ok(true) };
+    match serde_json::from_str(record.text().unwrap_or_default()) {
+        Ok(command) => obey(command, batch, record),
+        Err(_) => Ok(true),
+    }
+}
+
+fn obey(command: Command, batch: &Batch, record: &Record) -> Result<bool> {
     match command {
         Command::Retry { until } if batch.attempt() < until => Err(Error::retryable("told to try again")),
+        Command::Later { after_ms } => {
+            let error = Error::retryable("told to try again later");
+            Err(after_ms.map_or(error.clone(), |pause| error.after(Duration::from_millis(pause))))
+        }
         Command::Retry { until: _ } => Ok(true),
+        Command::Written => Ok(false),
         Command::Reject => Err(Error::rejected(format!("told to reject {}", record.offset()))),
         Command::Fatal => Err(Error::fatal("told to give up")),
         Command::Panic => panic!("told to panic"),
