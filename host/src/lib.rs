@@ -67,6 +67,9 @@
 //!   broker/error.rs        what can be tried again and what can't
 //! codec.rs                 bytes to JSON, text or bytes, by schema type
 //!   codec/json.rs          checks JSON without building or copying it
+//!   codec/definition.rs    takes the broker's JSON from around a definition
+//!   codec/avro.rs          Avro in all its forms to JSON; avro/ has the schema made ready, the readers and the leaves
+//!   codec/protobuf.rs      Protobuf to JSON; protobuf/definition.rs finds the message type
 //! schema.rs                the registry's schemas, remembered
 //! guest.rs                 wasmtime
 //!   guest/engine.rs        one engine for the process, its clock, compiling

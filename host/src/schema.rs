@@ -83,7 +83,7 @@ impl SchemaCache {
     async fn fetch(&self, key: SchemaKey) -> Result<Entry, broker::Error> {
         match self.broker.schema(key.id, key.version).await {
             Ok(found) => {
-                let codec = Codec::for_schema_type(&found.schema_type);
+                let codec = Codec::new(&found.schema_type, &found.schema_definition);
                 let info = Arc::new(SchemaInfo {
                     id: found.schema_id,
                     subject: found.subject,
