@@ -91,6 +91,7 @@
 //! shutdown.rs              drain, then stop
 //! telemetry.rs             the host's own log
 //! docs.rs                  the pages for users
+//! fuzz.rs                  what the fuzz targets in host/fuzz call
 //! ```
 //!
 //! Beside this crate: `wit/` is the contract, `guest-sdk/` the SDKs, `guests/` the connectors that come along,
@@ -117,6 +118,8 @@ pub mod codec;
 pub mod config;
 mod connector;
 pub mod docs;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guest;
 pub mod host;
 pub mod metrics;
