@@ -9,6 +9,7 @@ mod errors;
 mod guests;
 mod isolation;
 mod lifecycle;
+mod schema;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");
