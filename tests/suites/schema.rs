@@ -11,7 +11,8 @@ const DATUM: &str = "047431020000000000803540020278000400ff0404ceeabcc185b8fb860
 /// The same in Avro's JSON encoding, by fastavro as well.
 const ENCODED: &str = r#"{"sensor": "t1", "value": {"double": 21.5}, "tags": ["x"], "raw": "\u0000\u00ff", "price": "\u0004\u00ce", "at": 1704164645678901}"#;
 /// What becomes of both.
-const READ: &str = r#"{"sensor":"t1","value":21.5,"tags":["x"],"raw":"AP8=","price":"12.30","at":"2024-01-02T03:04:05.678901Z"}"#;
+const READ: &str =
+    r#"{"sensor":"t1","value":21.5,"tags":["x"],"raw":"AP8=","price":"12.30","at":"2024-01-02T03:04:05.678901Z"}"#;
 const READING: &str = r#"{
     "type": "record", "name": "Reading", "namespace": "lab", "fields": [
         { "name": "sensor", "type": "string" },
@@ -120,7 +121,10 @@ async fn a_record_without_a_schema_is_not_the_expected_one() {
     rig.publish(&topic, ["{}"]).await;
     let letter = dead_letters.next().await;
     let reason = letter.attributes["x-failure-reason"].as_str();
-    assert_eq!((letter.attributes["x-stage"].as_str(), reason), ("schema", "the record has no schema, expected subject `orders`"));
+    assert_eq!(
+        (letter.attributes["x-stage"].as_str(), reason),
+        ("schema", "the record has no schema, expected subject `orders`")
+    );
     host.stop().await;
 
     let skipping = connector.clone().set("processing.on_mismatch", "skip").set("processing.on_reject", "stop");

@@ -10,8 +10,10 @@ const FORWARD: &str = "Old schema cannot read data written with new schema";
 /// Whether `new` may follow `old`. All modes ask the same: whether the new schema reads what the old one wrote.
 pub(super) fn avro(old: &str, new: &str, mode: Compatibility) -> Result<(), &'static str> {
     let (Ok(old), Ok(new)) = (Schema::parse_str(old), Schema::parse_str(new)) else { return Err(BACKWARD) };
+    if reads(&new, &old) {
+        return Ok(());
+    }
     match mode {
-        _ if reads(&new, &old) => Ok(()),
         Compatibility::None => Ok(()),
         Compatibility::Backward | Compatibility::Full => Err(BACKWARD),
         Compatibility::Forward => Err(FORWARD),
@@ -29,9 +31,8 @@ fn reads(reader: &Schema, writer: &Schema) -> bool {
         | (Schema::Bytes, Schema::String) => true,
         (Schema::Record(reader), Schema::Record(writer)) => {
             let is_known = |name: &str| writer.fields.iter().any(|field| field.name == name);
-            let may_lack = |schema: &Schema, has_default| match schema {
-                Schema::Union(union) => union.variants().contains(&Schema::Null),
-                _ => has_default,
+            let may_lack = |schema: &Schema, has_default| {
+                if let Schema::Union(union) = schema { union.is_nullable() } else { has_default }
             };
             let fields = &mut reader.fields.iter();
             reader.name == writer.name

@@ -118,7 +118,7 @@ impl Builder {
         // Takes its place before what is inside it, which may refer to it.
         let id = self.all.len();
         self.all.push(Shape::Null);
-        let own = named(schema).map(|name| name.fully_qualified_name(enclosing).into_owned());
+        let own = schema.name().map(|name| name.fully_qualified_name(enclosing).into_owned());
         if let Some(name) = &own {
             self.names.insert(name.clone(), (id, name.to_string()));
         }
@@ -180,10 +180,6 @@ impl Builder {
             Schema::Ref { name } => return Err(format!("type `{name}` is not defined")),
         })
     }
-}
-
-fn named(schema: &Schema) -> Option<&Name> {
-    schema.name()
 }
 
 /// What Avro's JSON encoding calls the type of a union's value: the full name, or the name of the underlying type.
