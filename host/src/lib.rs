@@ -70,6 +70,9 @@
 //!   broker/error.rs        what can be tried again and what can't
 //! codec.rs                 bytes to JSON, text or bytes, by schema type
 //!   codec/json.rs          checks JSON without building or copying it
+//!   codec/definition.rs    takes the broker's JSON from around a definition
+//!   codec/avro.rs          Avro in all its forms to JSON; avro/ has the schema made ready, the readers and the leaves
+//!   codec/protobuf.rs      Protobuf to JSON; protobuf/definition.rs finds the message type
 //! schema.rs                the registry's schemas, remembered
 //! guest.rs                 wasmtime
 //!   guest/engine.rs        one engine for the process, its clock, compiling
@@ -91,6 +94,7 @@
 //! shutdown.rs              drain, then stop
 //! telemetry.rs             the host's own log
 //! docs.rs                  the pages for users
+//! fuzz.rs                  what the fuzz targets in host/fuzz call
 //! ```
 //!
 //! Beside this crate: `wit/` is the contract, `guest-sdk/` the SDKs, `guests/` the connectors that come along,
@@ -123,6 +127,8 @@ pub mod codec;
 pub mod config;
 mod connector;
 pub mod docs;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guest;
 pub mod host;
 pub mod metrics;

@@ -19,10 +19,10 @@ pub struct SchemaInfo {
     pub schema_type: String,
 }
 
-/// What a record carries. All variants share the memory of the broker's message.
+/// What a record carries. All variants share the memory of the broker's message, except JSON made of Avro or Protobuf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
-    /// A valid JSON document, as published.
+    /// A valid JSON document, as published or made of Avro or Protobuf.
     Json(ByteString),
     /// UTF-8 text that is not JSON.
     Text(ByteString),

@@ -14,12 +14,22 @@ use crate::{
     record::SchemaInfo,
 };
 
-/// How many versions of schemas are remembered.
-const CAPACITY: usize = 1024;
-/// How long a schema that the registry does not have is taken to be missing: it may be registered late.
-const MISSING_FOR: Duration = Duration::from_secs(10);
-/// How long the answer to "which version is the latest" holds.
-const LATEST_FOR: Duration = Duration::from_secs(30);
+#[cfg(test)]
+mod tests;
+
+/// How much is remembered, and for how long.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    /// How many versions of schemas.
+    capacity: usize,
+    /// How long a schema that the registry does not have is taken to be missing: it may be registered late.
+    missing_for: Duration,
+    /// How long the answer to "which version is the latest" holds.
+    latest_for: Duration,
+}
+
+const MEMORY: Memory =
+    Memory { capacity: 1024, missing_for: Duration::from_secs(10), latest_for: Duration::from_secs(30) };
 
 /// A schema, ready for decoding.
 #[derive(Debug)]
@@ -58,13 +68,18 @@ struct Entry {
 #[derive(Debug)]
 pub struct SchemaCache {
     broker: Broker,
+    memory: Memory,
     entries: Cache<SchemaKey, Entry>,
 }
 
 impl SchemaCache {
     /// An empty cache before the registry of `broker`.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, entries: Cache::new(CAPACITY) }
+        Self::with_memory(broker, MEMORY)
+    }
+
+    fn with_memory(broker: Broker, memory: Memory) -> Self {
+        Self { broker, memory, entries: Cache::new(memory.capacity) }
     }
 
     /// The schema behind a key. An error means that the registry did not answer: ask again later.
@@ -83,18 +98,18 @@ impl SchemaCache {
     async fn fetch(&self, key: SchemaKey) -> Result<Entry, broker::Error> {
         match self.broker.schema(key.id, key.version).await {
             Ok(found) => {
-                let codec = Codec::for_schema_type(&found.schema_type);
+                let codec = Codec::new(&found.schema_type, &found.schema_definition);
                 let info = Arc::new(SchemaInfo {
                     id: found.schema_id,
                     subject: found.subject,
                     version: found.version,
                     schema_type: found.schema_type,
                 });
-                let expires = key.version.is_none().then(|| Instant::now() + LATEST_FOR);
+                let expires = key.version.is_none().then(|| Instant::now() + self.memory.latest_for);
                 Ok(Entry { lookup: Lookup::Found(Arc::new(Schema { info, codec })), expires })
             }
             Err(broker::Error::NotFound { .. }) => {
-                Ok(Entry { lookup: Lookup::Missing, expires: Some(Instant::now() + MISSING_FOR) })
+                Ok(Entry { lookup: Lookup::Missing, expires: Some(Instant::now() + self.memory.missing_for) })
             }
             Err(error) => Err(error),
         }

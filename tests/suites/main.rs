@@ -12,6 +12,7 @@ mod lifecycle;
 mod model;
 mod order;
 mod outage;
+mod schema;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");

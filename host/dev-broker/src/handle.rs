@@ -98,6 +98,11 @@ impl DevBroker {
         self.broker.catalog.all().iter().map(|topic| topic.name.clone()).collect()
     }
 
+    /// How often the registry answered for a schema by its id, whether it had it or not.
+    pub fn schema_lookups(&self) -> u64 {
+        self.broker.registry(|registry| registry.lookups)
+    }
+
     /// Stops and, after `pause`, comes back: [`DevBroker::stop`], then [`DevBroker::resume`].
     pub async fn restart(&self, pause: Duration) -> Result<(), Error> {
         self.stop().await;

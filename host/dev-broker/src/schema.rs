@@ -1,10 +1,11 @@
 //! The schema registry: subjects with numbered versions. Ids name a subject, not a version. Definitions are stored and
-//! answered in the released broker's form, but not understood: see [`Registry::check`] for what is not checked.
+//! answered in the released broker's form. Only those of Avro are understood: see [`Registry::check`].
 
 use std::{collections::BTreeMap, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 
+mod compatible;
 mod definition;
 mod topic;
 
@@ -70,6 +71,8 @@ pub(crate) struct Registered {
 pub(crate) struct Registry {
     subjects: BTreeMap<String, Subject>,
     last_id: u64,
+    /// How often a schema was asked for by its id.
+    pub(crate) lookups: u64,
 }
 
 const TYPES_MUST_MATCH: &str = "Schema types must match (cannot change from Avro to JSON, etc.)";
@@ -97,8 +100,8 @@ impl Registry {
         Ok(Registered { id: subject.id, version: number, is_new: true, fingerprint })
     }
 
-    /// Whether a definition may follow the latest one of its subject. Only a change of the schema type is found
-    /// incompatible; everything else is answered as the mode `none` would.
+    /// Whether a definition may follow the latest one of its subject. A change of the schema type is found incompatible,
+    /// and of Avro what the released broker finds; everything else is answered as the mode `none` would.
     pub(crate) fn check(
         &self,
         name: &str,
@@ -142,8 +145,12 @@ impl Registry {
 }
 
 fn compatible(subject: &Subject, definition: &Definition, mode: Compatibility) -> Result<(), &'static str> {
-    let same_type = subject.latest().is_none_or(|latest| latest.definition.type_name() == definition.type_name());
-    if same_type || mode == Compatibility::None { Ok(()) } else { Err(TYPES_MUST_MATCH) }
+    let Some(latest) = subject.latest().filter(|_| mode != Compatibility::None) else { return Ok(()) };
+    match (&latest.definition, definition) {
+        (Definition::Avro(old), Definition::Avro(new)) => compatible::avro(old, new, mode),
+        (old, new) if old.type_name() == new.type_name() => Ok(()),
+        _ => Err(TYPES_MUST_MATCH),
+    }
 }
 
 fn version(number: u32, draft: Draft, fingerprint: String) -> Version {
@@ -196,6 +203,22 @@ mod tests {
         assert_eq!(error, format!("Schema is not compatible with subject 'a' (mode: Backward): {TYPES_MUST_MATCH}"));
         registry.set_compatibility("a", Compatibility::None).unwrap();
         assert_eq!(registry.register("a", draft("string", "")).unwrap().version, 2);
+    }
+
+    #[test]
+    fn a_new_field_of_a_record_needs_a_default() {
+        let record = |fields: &str| draft("avro", &format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#));
+        let mut registry = Registry::default();
+        registry.register("a", record(r#"{"name":"x","type":"int"}"#)).unwrap();
+        let error =
+            registry.register("a", record(r#"{"name":"x","type":"int"},{"name":"y","type":"int"}"#)).unwrap_err();
+        assert!(error.ends_with("Reader schema cannot read data written with writer schema"), "{error}");
+        for (version, field) in
+            [(2, r#"{"name":"y","type":"int","default":0}"#), (3, r#"{"name":"z","type":["null","int"]}"#)]
+        {
+            let fields = format!(r#"{{"name":"x","type":"int"}},{field}"#);
+            assert_eq!(registry.register("a", record(&fields)).unwrap().version, version);
+        }
     }
 
     #[test]

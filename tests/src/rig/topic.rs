@@ -79,10 +79,21 @@ impl Rig {
     /// A new topic whose records have a schema.
     pub async fn topic_with_schema(&self, schema_type: SchemaType, definition: &str) -> Topic {
         let subject = unique("subject");
-        let registry = self.client.schema();
-        let schema = registry.register_schema(&subject).with_type(schema_type).with_schema_data(definition.as_bytes());
-        soon("the schema", schema.execute()).await.unwrap();
+        self.register(&subject, schema_type, definition).await;
         self.new_topic(None, Some(subject)).await
+    }
+
+    /// The same topic with a producer that uses the next version of its schema. The one before goes on with its own.
+    pub async fn next_version(&self, topic: &Topic, schema_type: SchemaType, definition: &str) -> Topic {
+        self.register(topic.subject(), schema_type, definition).await;
+        let producer = self.producer(&topic.name, topic.partitions, topic.subject.as_deref()).await;
+        Topic { name: topic.name.clone(), partitions: topic.partitions, subject: topic.subject.clone(), producer }
+    }
+
+    async fn register(&self, subject: &str, schema_type: SchemaType, definition: &str) {
+        let registry = self.client.schema();
+        let schema = registry.register_schema(subject).with_type(schema_type).with_schema_data(definition.as_bytes());
+        soon("the schema", schema.execute()).await.unwrap();
     }
 
     async fn new_topic(&self, partitions: Option<usize>, subject: Option<String>) -> Topic {

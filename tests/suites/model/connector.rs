@@ -13,7 +13,8 @@ use crate::COMMAND;
 /// Writes the connector's file of a schedule.
 pub(super) fn connector_file(rig: &Rig, topic: &Topic, schedule: &Schedule, dead_letter_topic: &str) -> PathBuf {
     let judge = if schedule.guest.by_record { "record" } else { "batch" };
-    let connector = rig.scripted(topic).set("settings.judge", judge).set("settings.ignores_order", schedule.guest.careless);
+    let connector =
+        rig.scripted(topic).set("settings.judge", judge).set("settings.ignores_order", schedule.guest.careless);
     let connector = match schedule.guest.health_check {
         true => connector.set("settings.health_url", format!("{}/health", rig.endpoint.url())),
         false => connector,

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use apache_avro::Schema as Avro;
 use serde_json::{Value, json};
 
 use super::sha256;
 
-/// A schema definition. JSON Schema and Avro are checked to be JSON, Protobuf to be UTF-8, and no more.
+/// A schema definition. Avro is parsed; JSON Schema is checked to be JSON, Protobuf to be UTF-8, and no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Definition {
     Bytes,
@@ -27,7 +28,7 @@ pub(crate) enum Invalid {
     #[error("Invalid JSON in schema: {0}")]
     Json(serde_json::Error),
     #[error("Invalid Avro schema: {0}")]
-    Avro(serde_json::Error),
+    Avro(Box<apache_avro::Error>),
 }
 
 impl Definition {
@@ -41,7 +42,7 @@ impl Definition {
             "number" | "int64" | "int" | "float" | "double" => Ok(Self::Number),
             "avro" => {
                 let text = text("Avro")?;
-                serde_json::from_str::<Value>(&text).map_err(Invalid::Avro)?;
+                Avro::parse_str(&text).map_err(|error| Invalid::Avro(Box::new(error)))?;
                 Ok(Self::Avro(text))
             }
             "json_schema" | "json" => {
@@ -70,7 +71,11 @@ impl Definition {
     pub(crate) fn fingerprint(&self) -> String {
         match self {
             Self::Bytes | Self::String | Self::Number => self.type_name().to_owned(),
-            Self::Avro(text) | Self::JsonSchema(text) => {
+            Self::Avro(text) => {
+                let value = Avro::parse_str(text).ok().and_then(|schema| serde_json::to_value(schema).ok());
+                sha256(&value.map_or_else(|| text.clone(), |value| sorted(value).to_string()))
+            }
+            Self::JsonSchema(text) => {
                 let value: Option<Value> = serde_json::from_str(text).ok();
                 sha256(&value.map_or_else(|| text.clone(), |value| sorted(value).to_string()))
             }
@@ -166,6 +171,7 @@ mod tests {
         let text = |kind, bytes: &[u8]| Definition::parse(kind, bytes).unwrap_err().to_string();
         assert_eq!(text("xml", b""), "Unknown schema type: xml");
         assert_eq!(text("json_schema", b"{"), "Invalid JSON in schema: EOF while parsing an object at line 1 column 1");
+        assert!(text("avro", br#"{"type":"recrod"}"#).starts_with("Invalid Avro schema: "));
         assert!(text("proto", &[0xff]).starts_with("Invalid UTF-8 in Protobuf schema: "));
     }
 }

@@ -79,7 +79,8 @@ impl TopicSchema {
     }
 
     /// Whether a message may be published. An id or version that the registry does not know is refused even when the
-    /// policy only warns. Payloads of Avro and Protobuf pass, those of JSON Schema need only be JSON.
+    /// policy only warns. Payloads of JSON Schema need only be JSON. Of Avro, only container files pass, and of Protobuf
+    /// nothing: the released broker breaks off the call there.
     pub(crate) fn admit(&self, topic: &str, record: &Record, registry: &Registry) -> Result<(), String> {
         let enforce = match self.policy {
             ValidationPolicy::None => return Ok(()),
@@ -118,7 +119,11 @@ impl TopicSchema {
 
 fn payload_matches(definition: &Definition, payload: &[u8]) -> Result<(), String> {
     match definition {
-        Definition::Bytes | Definition::Avro(_) | Definition::Protobuf(_) => Ok(()),
+        Definition::Bytes => Ok(()),
+        Definition::Avro(schema) => {
+            avro_matches(schema, payload).map_err(|error| format!("Avro validation failed: {error}"))
+        }
+        Definition::Protobuf(_) => Err("Protobuf validation not yet implemented".to_owned()),
         Definition::String => {
             std::str::from_utf8(payload).map(|_| ()).map_err(|error| format!("Invalid UTF-8 string: {error}"))
         }
@@ -127,6 +132,17 @@ fn payload_matches(definition: &Definition, payload: &[u8]) -> Result<(), String
         Definition::JsonSchema(_) => serde_json::from_slice::<serde_json::Value>(payload)
             .map(|_| ())
             .map_err(|error| format!("Invalid JSON payload: {error}")),
+    }
+}
+
+/// Whether the payload is a container file whose first record can be read by the schema.
+fn avro_matches(schema: &str, payload: &[u8]) -> Result<(), String> {
+    let schema = apache_avro::Schema::parse_str(schema).map_err(|error| error.to_string())?;
+    let reader = apache_avro::Reader::builder(payload).reader_schema(&schema).build();
+    match reader.map_err(|error| error.to_string())?.next() {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("no data found".to_owned()),
     }
 }
 
@@ -179,5 +195,18 @@ mod tests {
         assert!(schema.admit("/d/t", &message(Some(1), b"\xff"), &registry).is_err());
         schema.subject = None;
         assert!(schema.admit("/d/t", &message(Some(1), b""), &registry).is_err());
+    }
+
+    #[test]
+    fn of_avro_only_containers_match_and_of_protobuf_nothing() {
+        let avro = Definition::parse("avro", br#""long""#).unwrap();
+        assert!(payload_matches(&avro, &[2]).unwrap_err().starts_with("Avro validation failed: "));
+        assert!(payload_matches(&avro, b"1").is_err());
+        let schema = apache_avro::Schema::parse_str(r#""long""#).unwrap();
+        let mut writer = apache_avro::Writer::new(&schema, Vec::new()).unwrap();
+        writer.append_value(1_i64).unwrap();
+        payload_matches(&avro, &writer.into_inner().unwrap()).unwrap();
+        let protobuf = Definition::parse("protobuf", b"syntax = \"proto3\"; message M {}").unwrap();
+        assert!(payload_matches(&protobuf, b"").is_err());
     }
 }

@@ -43,6 +43,7 @@ impl SchemaRegistry for Rpc {
         self.faults.check(Call::Registry)?;
         let GetSchemaRequest { schema_id, version } = request.into_inner();
         let found = self.registry(|registry| {
+            registry.lookups += 1;
             let (name, subject) = registry.by_id(schema_id)?;
             let version = version.map_or_else(|| subject.latest(), |number| subject.version(number))?;
             Some(answer(name, subject, version))
