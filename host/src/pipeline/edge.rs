@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
+use super::Fuse;
 use crate::{
     broker::{Content, Receipt},
     record::{Batch, OnReject, Position, Record, Verdict},
@@ -94,6 +95,8 @@ pub(crate) struct LanePolicy {
     pub(crate) health_check_failure_threshold: u32,
     pub(crate) on_reject: OnReject,
     pub(crate) on_mismatch: OnReject,
+    /// Shared by all lanes of the connector.
+    pub(crate) fuse: Arc<Fuse>,
 }
 
 /// What the host still owes for a record that the guest has.

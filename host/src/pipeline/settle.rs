@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     backoff::Backoff,
     edge::{End, LanePolicy, Rejected, Settlement, Stage},
+    fuse::Blown,
     in_hand::InHand,
 };
 use crate::{
@@ -92,6 +93,9 @@ impl Settler {
         };
         let position = rejected.position(&self.policy.topic);
         let (stage, reason) = (rejected.stage.name(), rejected.reason.clone());
+        if policy != OnReject::Stop {
+            self.policy.fuse.pass().map_err(|blown| blown.end(&position.to_string(), stage, &reason))?;
+        }
         match policy {
             OnReject::Stop => Err(End::Failed {
                 reason: format!(
@@ -139,6 +143,21 @@ impl Settler {
             component_sha256: self.policy.component_sha256.to_string(),
         };
         (letter, receipt)
+    }
+}
+
+impl Blown {
+    fn end(&self, record: &str, stage: &str, reason: &str) -> End {
+        let Self { limit, window } = self;
+        let window = humantime::format_duration(*window);
+        End::Failed {
+            reason: format!(
+                "more than {limit} records were rejected within {window}, the last of them {record} ({stage}): {reason}\n\
+                 help: that record and those after it stay with the broker. Find out what changed (the component, its \
+                 settings, the producers) and start the connector again. If so many bad records are to be expected, raise \
+                 `max_rejects` under [processing], or write `max_rejects = 0` to let all of them pass"
+            ),
+        }
     }
 }
 

@@ -86,6 +86,7 @@ impl Rig {
             budget: Duration::from_secs(24),
             on_reject: OnReject::Stop,
             on_mismatch: OnReject::Stop,
+            fuse: Arc::new(super::Fuse::new(0, Duration::from_secs(60))),
         };
         Self {
             policy,
