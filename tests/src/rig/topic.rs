@@ -65,6 +65,16 @@ impl Topic {
     }
 }
 
+impl Topic {
+    async fn send(&self, Message { payload, attributes, key }: Message) {
+        match key {
+            Some(key) => self.producer.send_with_key(payload, attributes, &key).await,
+            None => self.producer.send(payload, attributes).await,
+        }
+        .unwrap();
+    }
+}
+
 impl Rig {
     /// A new topic.
     pub async fn topic(&self) -> Topic {
@@ -83,6 +93,12 @@ impl Rig {
         let schema = registry.register_schema(&subject).with_type(schema_type).with_schema_data(definition.as_bytes());
         soon("the schema", schema.execute()).await.unwrap();
         self.new_topic(None, Some(subject)).await
+    }
+
+    /// A topic of this name, for publishing to; it is created unless it exists.
+    pub async fn topic_named(&self, name: &str) -> Topic {
+        let producer = self.producer(name, None, None).await;
+        Topic { name: name.to_owned(), partitions: None, subject: None, producer }
     }
 
     async fn new_topic(&self, partitions: Option<usize>, subject: Option<String>) -> Topic {
@@ -113,10 +129,16 @@ impl Rig {
         producer
     }
 
+    /// Publishes records of which the endpoint sees nothing.
+    pub async fn publish_unseen<M: Into<Message>>(&self, topic: &Topic, messages: impl IntoIterator<Item = M>) {
+        for message in messages {
+            soon("a record to be published", topic.send(message.into())).await;
+        }
+    }
+
     /// Publishes records that go to the endpoint, in order, and never runs far ahead of it.
     pub async fn publish<M: Into<Message>>(&self, topic: &Topic, messages: impl IntoIterator<Item = M>) {
         for message in messages {
-            let Message { payload, attributes, key } = message.into();
             let published = self.published.fetch_add(1, Ordering::Relaxed);
             soon("the endpoint to keep up", async {
                 while published >= FARTHEST_AHEAD && published - FARTHEST_AHEAD >= self.endpoint.records().len() {
@@ -124,13 +146,7 @@ impl Rig {
                 }
             })
             .await;
-            let sent = async {
-                match key {
-                    Some(key) => topic.producer.send_with_key(payload, attributes, &key).await,
-                    None => topic.producer.send(payload, attributes).await,
-                }
-            };
-            soon("a record to be published", sent).await.unwrap();
+            soon("a record to be published", topic.send(message.into())).await;
         }
     }
 }
