@@ -120,7 +120,10 @@ async fn people_get_a_table() {
     let ended = world.dlq(&["list", "--payload"]).await;
     let lines: Vec<_> = ended.stdout.lines().collect();
     assert!(lines[0].starts_with("TIME") && lines[0].contains("REASON"), "{ended:?}");
-    assert!(lines[1].contains(&format!("{}@0", world.topic.name())) && lines[1].contains("told to reject"), "{ended:?}");
+    assert!(
+        lines[1].contains(&format!("{}@0", world.topic.name())) && lines[1].contains("told to reject"),
+        "{ended:?}"
+    );
     assert_eq!(lines[2].trim(), r#"{"do":"reject","n":7}"#, "{ended:?}");
     assert!(ended.stderr.contains("1 dead letter in"), "{ended:?}");
 }
@@ -221,7 +224,10 @@ async fn a_fuse_stops_a_connector_that_rejects_everything() {
     let host = rig.run(std::slice::from_ref(&connector)).await;
     rig.publish_unseen(&topic, (0..6).map(bad)).await;
     let cause = host.until_failed(&connector).await;
-    assert!(cause.contains("more than 3 records") && cause.contains("@3") && cause.contains("max_rejects = 0"), "{cause}");
+    assert!(
+        cause.contains("more than 3 records") && cause.contains("@3") && cause.contains("max_rejects = 0"),
+        "{cause}"
+    );
     assert_eq!(host.count("danube_wasm_messages_skipped_total", connector.name()), 3.0);
     assert_eq!(host.count("danube_wasm_messages_acknowledged_total", connector.name()), 3.0);
 }

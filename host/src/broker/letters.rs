@@ -223,7 +223,8 @@ impl Letter {
     /// The topic that its record came from, without a partition, and the partition.
     pub fn original_topic(&self) -> Option<(&str, Option<u32>)> {
         let full = self.header(header::TOPIC)?;
-        let partitioned = full.rsplit_once("-part-").and_then(|(topic, _)| Some((topic, partition_number(topic, full)?)));
+        let partitioned =
+            full.rsplit_once("-part-").and_then(|(topic, _)| Some((topic, partition_number(topic, full)?)));
         Some(partitioned.map_or((full, None), |(topic, partition)| (topic, Some(partition))))
     }
 

@@ -89,9 +89,9 @@ impl Target {
 
 /// danube-client's choice of a partition for a routing key: 64-bit FNV-1a, modulo.
 fn by_key(key: &str, partitions: usize) -> usize {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     usize::try_from(hash % partitions.max(1) as u64).unwrap_or_default()
 }
 
@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn keys_are_hashed_as_by_the_published_algorithm() {
         // From the test vectors of FNV-1a, 64 bits: "" and "a" and "foobar".
-        for (key, hash) in [("", 0xcbf2_9ce4_8422_2325_u64), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)] {
+        for (key, hash) in
+            [("", 0xcbf2_9ce4_8422_2325_u64), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
+        {
             for partitions in [1, 3, 64, 1_000_003] {
                 assert_eq!(by_key(key, partitions) as u64, hash % partitions as u64);
             }

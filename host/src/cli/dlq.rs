@@ -55,7 +55,7 @@ struct Place {
 
 /// What comes next in a round.
 enum Next {
-    Letter(Letter),
+    Letter(Box<Letter>),
     End,
     /// A signal came.
     Interrupted,
@@ -118,7 +118,7 @@ async fn next(letters: &mut Letters, shutdown: &Shutdown) -> Result<Next, Stop> 
     tokio::select! {
         biased;
         () = shutdown.draining().cancelled() => Ok(Next::Interrupted),
-        letter = letters.next() => Ok(letter?.map_or(Next::End, Next::Letter)),
+        letter = letters.next() => Ok(letter?.map_or(Next::End, |letter| Next::Letter(Box::new(letter)))),
     }
 }
 

@@ -18,10 +18,7 @@ fn whole(n: usize) -> Message {
 /// A world whose connector rejects what the endpoint refuses, and writes records with their metadata.
 async fn refusing(rig: Rig, topic: danube_wasm_tests::rig::Topic) -> World {
     let letters = rig.dead_letter_topic();
-    let connector = rig
-        .http(&topic)
-        .set("dead_letter.topic", letters.as_str())
-        .set("settings.format", "single");
+    let connector = rig.http(&topic).set("dead_letter.topic", letters.as_str()).set("settings.format", "single");
     let host = rig.run(std::slice::from_ref(&connector)).await;
     World { rig, topic, letters, connector, host }
 }

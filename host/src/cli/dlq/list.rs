@@ -47,7 +47,7 @@ impl List {
                 self.show(&letter, &place.topic, shown == 0)?;
                 shown += 1;
             }
-            letters.keep(letter).await?;
+            letters.keep(*letter).await?;
         }
         match shown == read {
             true => eprintln!("{} in {}", plural(read), place.topic),

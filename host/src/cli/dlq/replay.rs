@@ -80,7 +80,7 @@ impl Replay {
                     return Ok(ExitCode::from(1));
                 }
             };
-            self.treat(letter, &mut letters, &mut back, &mut tally, &place).await?;
+            self.treat(*letter, &mut letters, &mut back, &mut tally, &place).await?;
         }
         tally.finish(&self, &place);
         finish(letters, &shutdown).await?;
@@ -132,7 +132,10 @@ impl Replay {
             Ok(()) => Ok(Outcome::Replayed),
             Err(error @ (broker::Error::Unavailable { .. } | broker::Error::Credentials { .. })) => {
                 let position = view::position(letter);
-                let text = format!("could not replay {position}: {error}\nit stays in {}, and so do those after it", place.topic);
+                let text = format!(
+                    "could not replay {position}: {error}\nit stays in {}, and so do those after it",
+                    place.topic
+                );
                 Err(Stop::Failed(anyhow::anyhow!(text)))
             }
             Err(
@@ -156,7 +159,7 @@ impl Replay {
         match outcome {
             Outcome::Replayed => Ok(()),
             Outcome::WouldReplay => {
-                let heading = (tally.meant == 1).then(|| format!("{}\n", view::heading())).unwrap_or_default();
+                let heading = if tally.meant == 1 { format!("{}\n", view::heading()) } else { String::new() };
                 tally.bar.suspend(|| writeln!(stdout().lock(), "{heading}{}", view::line(letter)))
             }
             Outcome::Failed(error) => {

@@ -58,8 +58,7 @@ pub(super) fn object(letter: &Letter, topic: &str) -> Value {
     let (original_topic, partition) = letter.original_topic().unzip();
     let number = |name| letter.header(name).and_then(|text| text.parse::<u64>().ok());
     let attributes: BTreeMap<_, _> = letter.attributes().collect();
-    let headers: BTreeMap<_, _> =
-        header::ALL.iter().filter_map(|name| Some((*name, letter.header(name)?))).collect();
+    let headers: BTreeMap<_, _> = header::ALL.iter().filter_map(|name| Some((*name, letter.header(name)?))).collect();
     let mut object = json!({
         "time": letter.time_text(),
         "dead_letter": { "topic": topic, "offset": letter.offset() },
