@@ -153,7 +153,10 @@ async fn filters_choose() {
 #[tokio::test]
 async fn hundreds_of_letters_that_nobody_read_are_all_there() {
     let world = World::start().await;
-    world.reject((0..300).map(bad)).await;
+    for first in (0..300).step_by(100) {
+        // Not all at once: the released broker passes over what goes too far ahead of a new subscription.
+        world.reject((first..first + 100).map(bad)).await;
+    }
     // The host has the broker store the place of the first letter some ten seconds after it.
     tokio::time::sleep(std::time::Duration::from_secs(12)).await;
     let expected: Vec<u64> = (0..300).collect();
