@@ -2,6 +2,7 @@
 
 mod check;
 mod dev;
+mod dlq;
 mod findings;
 mod inspect;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
+    /// Show dead letters, or give them back to the topics that they came from.
+    Dlq(dlq::Dlq),
 }
 
 /// Which connector files to read.
@@ -78,6 +81,7 @@ impl Cli {
             Command::Check(check) => check.execute(&environment).await,
             Command::Inspect(inspect) => inspect.execute().await,
             Command::Dev(dev) => dev.execute(&environment).await,
+            Command::Dlq(dlq) => dlq.execute(&environment).await,
         };
         match result {
             Ok(code) => code,
@@ -102,7 +106,7 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) => "warn",
+            Self::Check(_) | Self::Inspect(_) | Self::Dlq(_) => "warn",
             // It says itself why its connector failed.
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }

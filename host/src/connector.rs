@@ -21,6 +21,7 @@ use crate::{
     status::{Phase, Status},
 };
 
+pub(crate) use build::broker_options;
 use plan::LanePlan;
 use processor::GuestProcessor;
 
@@ -81,7 +82,7 @@ impl Connector {
         let mut first = processor(0);
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
         let plans = plan::lanes(&self.config, component.sha256(), asked, &self.host_tag)?;
-        let broker = Broker::new(&build::broker_options(&self.config.broker)).await?;
+        let broker = Broker::new(&broker_options(&self.config.broker)).await?;
 
         let lanes = self.lanes(processor, first, plans, &broker);
         self.status.set(&self.config.connector_name, Phase::Running);

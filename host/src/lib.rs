@@ -38,6 +38,7 @@
 //!   cli/findings.rs        what a component imports, held against what its file grants
 //!   cli/inspect.rs         what a component is
 //!   cli/dev.rs             broker in memory, connector, receiver and records in one process
+//!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
 //! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)
 //!   config/                one file for each table; mistake.rs, caution.rs, help.rs and snippet.rs say what is wrong and
 //!                          where; secret.rs and conceal.rs keep secrets out of it; golden/ has the texts
@@ -59,13 +60,19 @@
 //!   pipeline/held.rs       what a session could not settle, and what of it must not go back to the broker
 //!   pipeline/health.rs     asks an idle guest how its target is
 //!   pipeline/settle.rs     the third verb: acknowledgements, dead letters
+//!   pipeline/fuse.rs       stops a connector that rejects too much
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
 //!   pipeline/backoff.rs    growing pauses
 //! broker.rs                Danube
 //!   broker/connection.rs   where it is and how it is secured; danube-client keeps the channels
 //!   broker/subscription.rs a task for each partition: subscribe, stream, watch, come back
 //!   broker/delivery.rs     a record and the answer owed for it
+//!   broker/publish.rs      a producer on one topic
 //!   broker/dead_letter.rs  the producer of dead letters
+//!   broker/anchor.rs       what makes a topic readable later on, before its first dead letter
+//!   broker/letters.rs      a round through a dead-letter topic
+//!   broker/replay.rs       gives dead letters back
+//!   broker/header.rs       the names of a dead letter's headers
 //!   broker/admin.rs        asks for a window that fits the batches
 //!   broker/error.rs        what can be tried again and what can't
 //! codec.rs                 bytes to JSON, text or bytes, by schema type

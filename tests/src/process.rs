@@ -86,6 +86,11 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
+    /// What it has written to standard output.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
     /// What it has written to standard error.
     pub fn stderr(&self) -> String {
         self.stderr.text()

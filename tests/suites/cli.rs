@@ -91,6 +91,9 @@ async fn help() {
     says(folder.path(), &["check", "--help"], expect_file!["../golden/help_check.txt"]).await;
     says(folder.path(), &["inspect", "--help"], expect_file!["../golden/help_inspect.txt"]).await;
     says(folder.path(), &["dev", "--help"], expect_file!["../golden/help_dev.txt"]).await;
+    says(folder.path(), &["dlq", "--help"], expect_file!["../golden/help_dlq.txt"]).await;
+    says(folder.path(), &["dlq", "list", "--help"], expect_file!["../golden/help_dlq_list.txt"]).await;
+    says(folder.path(), &["dlq", "replay", "--help"], expect_file!["../golden/help_dlq_replay.txt"]).await;
 }
 
 #[tokio::test]
@@ -132,6 +135,19 @@ async fn check_of_what_is_wrong() {
     let text = connector("http.wasm", "").replace("path = \"http.wasm\"\n", &format!("path = \"http.wasm\"\n{digest}"));
     std::fs::write(folder.path().join("digest.toml"), text).unwrap();
     says(folder.path(), &["check", "digest.toml"], expect_file!["../golden/check_digest.txt"]).await;
+}
+
+#[tokio::test]
+async fn dlq_says_what_is_missing() {
+    let folder = folder();
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", "")).unwrap();
+    let expected = expect_file!["../golden/dlq_without_a_topic.txt"];
+    says(folder.path(), &["dlq", "list", "orders.toml"], expected).await;
+    let expected = expect_file!["../golden/dlq_without_a_broker.txt"];
+    says(folder.path(), &["dlq", "list", "--topic", "/default/dlq"], expected).await;
+    let expected = expect_file!["../golden/dlq_without_certificates.txt"];
+    let args = ["dlq", "list", "--topic", "/default/dlq", "--broker", "https://broker:6650"];
+    says(folder.path(), &args, expected).await;
 }
 
 /// What a machine reads is parsed, not compared: its order and spacing are nobody's promise.

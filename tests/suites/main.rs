@@ -5,6 +5,7 @@
 
 mod cli;
 mod delivery;
+mod dlq;
 mod errors;
 mod guests;
 mod isolation;

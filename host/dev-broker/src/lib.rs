@@ -61,7 +61,9 @@
 //! - Its dispatcher waits for the next publish whenever it believes that there is more to read: after acks out of order,
 //!   after a gap, and on Key-Shared with anything unanswered. Until then there are no retries and no timeouts.
 //! - On Key-Shared it takes up one record for every publish, and two a second beyond that.
-//! - It stores cursors every 10 seconds, so that more is sent again after a restart.
+//! - It forgets at a restart how far a cursor came after it was stored, so that more is sent again, and where none was
+//!   stored at all, nothing that was published before.
+//! - A subscription that starts from a stored cursor gets nothing more once 2048 records wait for it; a restart helps.
 //!
 //! Not here at all: clusters, namespaces as objects, roles (one token instead), rate and size limits (but gRPC's of 4 MB),
 //! edge and storage services; such calls are answered `UNIMPLEMENTED`. Schema definitions are checked to be JSON or text

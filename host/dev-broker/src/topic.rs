@@ -16,7 +16,7 @@ mod stored;
 pub(crate) use self::{
     consumers::Subscriber,
     live::{Consumer, Live, Rules},
-    stored::Stored,
+    stored::{Stored, stored_key},
 };
 
 use crate::{
@@ -135,7 +135,15 @@ impl Topic {
     pub(crate) fn ack(&self, subscription: &str, offset: u64, now: Instant) -> Result<Option<Letters>, AnswerError> {
         let mut state = self.state();
         state.acks += 1;
-        let letters = state.on_live(subscription, |live, log, out| live.ack(offset, now, log, out));
+        let mut stored = None;
+        let letters = state.on_live(subscription, |live, log, out| {
+            let before = live.cursor();
+            live.ack(offset, now, log, out);
+            stored = live.store_cursor(before, now);
+        });
+        if stored.is_some() {
+            state.stored.entry(stored_key(subscription).to_owned()).or_default().resume_at = stored;
+        }
         state.trim_behind(subscription);
         letters.ok_or(AnswerError::NoSubscription)
     }
@@ -183,8 +191,12 @@ impl Topic {
         state.schema.restart();
         for (name, live) in std::mem::take(&mut state.live) {
             live.end_streams();
+            let key = stored_key(&name);
             if let Some(position) = live.resume_at() {
-                state.stored.entry(name).or_default().resume_at = Some(position);
+                let stored = state.stored.entry(key.to_owned()).or_default();
+                if key == name || stored.resume_at.is_none() {
+                    stored.resume_at = Some(position);
+                }
             }
         }
     }
@@ -237,8 +249,8 @@ impl State {
 
     fn trim(&mut self) {
         let live = self.live.values().filter_map(Live::resume_at);
-        let asleep = self.stored.iter().filter(|(name, _)| !self.live.contains_key(*name));
-        let floor = live.chain(asleep.filter_map(|(_, stored)| stored.resume_at)).min();
+        // A subscription of another name may come to share a stored cursor.
+        let floor = live.chain(self.stored.values().filter_map(|stored| stored.resume_at)).min();
         self.log.trim(floor.unwrap_or(u64::MAX));
     }
 
@@ -247,7 +259,7 @@ impl State {
             self.live.iter().filter(|(_, live)| live.is_forgotten(now)).map(|(name, _)| name.clone()).collect();
         for name in idle {
             self.live.remove(&name);
-            self.stored.entry(name).or_default().unsubscribe();
+            self.stored.entry(stored_key(&name).to_owned()).or_default().unsubscribe();
         }
         self.stored.retain(|_, stored| !stored.is_empty());
     }

@@ -10,7 +10,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Identity, Uri},
 };
 
-use super::Error;
+use super::{Error, anchor::Anchored};
 
 /// How long one call to the broker may take before it counts as unavailable.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +59,7 @@ pub struct Broker {
     pub(super) client: DanubeClient,
     pub(super) url: String,
     pub(super) tls: Option<TlsOptions>,
+    pub(super) anchored: Anchored,
 }
 
 /// The broker that owns a topic, and the channel to it.
@@ -93,7 +94,7 @@ impl Broker {
             }
         };
         let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;
-        Ok(Self { client, url, tls: options.tls.clone() })
+        Ok(Self { client, url, tls: options.tls.clone(), anchored: Anchored::default() })
     }
 
     /// The service URL.

@@ -81,6 +81,10 @@ pub struct Processing {
     pub batch_bytes: u64,
     /// How long the first record of a batch waits for others.
     pub flush_interval: Duration,
+    /// How many records may be rejected within `reject_window` before the connector stops; 0: any number.
+    pub max_rejects: u32,
+    /// See `max_rejects`.
+    pub reject_window: Duration,
     /// The least level of the guest's log lines that is kept.
     pub log_level: tracing::Level,
     /// The pause between health checks.
@@ -99,6 +103,8 @@ impl Default for Processing {
             batch_size: 1000,
             batch_bytes: 4 << 20,
             flush_interval: Duration::from_secs(1),
+            max_rejects: 1000,
+            reject_window: Duration::from_secs(60),
             log_level: tracing::Level::INFO,
             health_check_interval: Duration::from_secs(30),
             health_check_failure_threshold: 3,
@@ -120,6 +126,8 @@ impl Processing {
             batch_bytes: batch_bytes(&w.batch_bytes, r).unwrap_or(default.batch_bytes),
             flush_interval: flush_interval("batch_timeout_ms", &w.batch_timeout_ms, ack_timeout, r)
                 .unwrap_or(default.flush_interval),
+            max_rejects: r.integer("max_rejects", &w.max_rejects, 0..=1_000_000).unwrap_or(default.max_rejects),
+            reject_window: r.duration("reject_window", &w.reject_window, default.reject_window),
             log_level: r.word("log_level", &w.log_level).unwrap_or(default.log_level),
             health_check_interval: r
                 .millis("health_check_interval_ms", &w.health_check_interval_ms)

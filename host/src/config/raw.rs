@@ -115,6 +115,8 @@ pub(super) struct Processing {
     pub(super) batch_timeout_ms: Option<Integer>,
     pub(super) on_reject: Option<Text>,
     pub(super) on_mismatch: Option<Text>,
+    pub(super) max_rejects: Option<Integer>,
+    pub(super) reject_window: Option<Quantity>,
     pub(super) log_level: Option<Text>,
     pub(super) health_check_interval_ms: Option<Integer>,
     pub(super) health_check_failure_threshold: Option<Integer>,

@@ -15,7 +15,7 @@ use crate::{
     guest::InstanceOptions,
 };
 
-pub(super) fn broker_options(broker: &config::Broker) -> BrokerOptions {
+pub(crate) fn broker_options(broker: &config::Broker) -> BrokerOptions {
     let tls = broker.tls.as_ref().map(|tls| TlsOptions {
         ca_cert: tls.ca_cert.clone(),
         client: tls.identity.as_ref().map(|identity| (identity.client_cert.clone(), identity.client_key.clone())),

@@ -10,7 +10,7 @@ use crate::{
     broker::SubscribeOptions,
     config::{Config, TopicMapping},
     guest::ConsumerConfig,
-    pipeline::{LanePolicy, Watch},
+    pipeline::{Fuse, LanePolicy, Watch},
     record::{PayloadFormat, SubscriptionType},
 };
 
@@ -61,6 +61,7 @@ pub(super) fn lanes(
     }
     let mut seen: Vec<(String, String)> = Vec::new();
     let mut lanes = Vec::new();
+    let fuse = Arc::new(Fuse::new(config.processing.max_rejects, config.processing.reject_window));
     for asked in asked {
         let key = (asked.topic.clone(), asked.subscription.clone());
         if seen.contains(&key) {
@@ -69,7 +70,7 @@ pub(super) fn lanes(
         seen.push(key);
         let mapping = granted(config, &asked)?;
         let subscription_type = subscription_type(config, &asked, mapping)?;
-        let policy = Arc::new(policy(config, component_sha256, &asked, mapping, subscription_type));
+        let policy = Arc::new(policy(config, component_sha256, &asked, mapping, subscription_type, &fuse));
         let mut key_filters = asked.key_filters.clone();
         if let (true, Some(mapping)) = (key_filters.is_empty(), mapping) {
             key_filters.clone_from(&mapping.key_filters);
@@ -162,6 +163,7 @@ fn policy(
     asked: &ConsumerConfig,
     mapping: Option<&TopicMapping>,
     subscription_type: SubscriptionType,
+    fuse: &Arc<Fuse>,
 ) -> LanePolicy {
     let processing = &config.processing;
     let batch_size = asked.batch_size.or(mapping.and_then(|m| m.batch_size)).unwrap_or(processing.batch_size);
@@ -194,6 +196,7 @@ fn policy(
         health_check_failure_threshold: processing.health_check_failure_threshold,
         on_reject: config.on_reject,
         on_mismatch: config.on_mismatch,
+        fuse: fuse.clone(),
     }
 }
 

@@ -91,12 +91,10 @@ fn at_start(error: guest::Error) -> ProcessError {
 
 /// A guest that did not get the time that its config gives it is not to blame for needing more than it got.
 fn in_a_batch(error: guest::Error, cut_short: bool) -> ProcessError {
-    match error {
-        error @ guest::Error::Deadline { .. } if cut_short => {
-            ProcessError::Retryable { reason: error.to_string(), after: None }
-        }
-        error => in_a_call(error),
+    if cut_short && matches!(error, guest::Error::Deadline { .. }) {
+        return ProcessError::Retryable { reason: error.to_string(), after: None };
     }
+    in_a_call(error)
 }
 
 fn in_a_call(error: guest::Error) -> ProcessError {

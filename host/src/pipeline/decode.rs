@@ -103,7 +103,7 @@ impl Decoder {
 }
 
 fn reject(receipt: Receipt, content: Content, stage: Stage, reason: String) -> Box<Rejected> {
-    Box::new(Rejected { receipt, content, stage, reason, attempts: 0 })
+    Box::new(Rejected { receipt, content, stage, reason, attempts: 0, counted: false })
 }
 
 fn microseconds(publish_time: u64) -> u64 {

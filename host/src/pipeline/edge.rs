@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::Watch;
+use super::{Fuse, Watch};
 use crate::{
     broker::{Content, Receipt},
     record::{Batch, OnReject, Order, Position, Record, Verdict},
@@ -97,6 +97,8 @@ pub(crate) struct LanePolicy {
     pub(crate) health_check_failure_threshold: u32,
     pub(crate) on_reject: OnReject,
     pub(crate) on_mismatch: OnReject,
+    /// Shared by all lanes of the connector.
+    pub(crate) fuse: Arc<Fuse>,
 }
 
 /// What the host still owes for a record that the guest has.
@@ -126,6 +128,8 @@ pub(crate) struct Rejected {
     pub(crate) stage: Stage,
     pub(crate) reason: String,
     pub(crate) attempts: u32,
+    /// Whether the metrics and the fuse know of it: a dead letter may have to be published another time.
+    pub(crate) counted: bool,
 }
 
 impl Rejected {
@@ -140,7 +144,7 @@ impl Rejected {
             schema_version: record.schema.as_ref().map(|schema| schema.version),
             routing_key: record.routing_key,
         };
-        Self { receipt: owed.receipt, content, stage, reason, attempts }
+        Self { receipt: owed.receipt, content, stage, reason, attempts, counted: false }
     }
 
     /// Where the record stands.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff::Backoff,
     edge::{End, LanePolicy, Rejected, Settlement, Stage},
+    fuse::Blown,
     ledger::Ledger,
     pace::Pace,
 };
@@ -61,6 +62,10 @@ impl Answer {
 impl Settler<'_> {
     /// Settles until there is no more, and until every answer has reached the broker. If the session has to end (`Some`),
     /// it calls `stop`, and goes on with what is written.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is in hand is bounded by the broker's window, and these with it"
+    )]
     pub(crate) async fn run(
         self,
         mut settlements: mpsc::Receiver<Settlement>,
@@ -72,7 +77,6 @@ impl Settler<'_> {
         let (to_reject, rejected) = mpsc::unbounded_channel();
         let rejecter =
             Rejecter { policy, metrics: metrics.clone(), dead_letters, subscribed, to_answer: to_answer.clone() };
-        // The channels behind this one need no bound of their own: what is in hand is bounded by the broker's window.
         let sort = async move {
             while let Some(settlement) = settlements.recv().await {
                 // The other ends live as long as this one.
@@ -114,12 +118,12 @@ impl Rejecter<'_> {
     ) -> (Option<End>, Unsettled) {
         let mut end = None;
         let mut unsettled = Unsettled::new();
-        while let Some(rejected) = rejected.recv().await {
+        while let Some(mut rejected) = rejected.recv().await {
             if end.is_some() {
                 unsettled.push_back(rejected);
                 continue;
             }
-            match self.reject(&rejected).await {
+            match self.reject(&mut rejected).await {
                 // The other end lives as long as this one.
                 Ok(()) => drop(self.to_answer.send(Answer::Done(rejected.receipt))),
                 Err(reason) => {
@@ -133,24 +137,32 @@ impl Rejecter<'_> {
     }
 
     /// After this it may be acknowledged.
-    async fn reject(&mut self, rejected: &Rejected) -> Result<(), End> {
-        let policy = match rejected.stage {
-            Stage::Decode => {
-                self.metrics.failed.decode.inc();
-                self.policy.on_reject
-            }
-            Stage::Schema => {
-                self.metrics.failed.schema.inc();
-                self.policy.on_mismatch
-            }
-            Stage::Process => {
-                self.metrics.failed.process.inc();
-                self.policy.on_reject
-            }
-            Stage::Trap => self.policy.on_reject,
-        };
+    async fn reject(&mut self, rejected: &mut Rejected) -> Result<(), End> {
         let position = rejected.position(&self.policy.topic);
+        let policy = match rejected.stage {
+            Stage::Decode | Stage::Process | Stage::Trap => self.policy.on_reject,
+            Stage::Schema => self.policy.on_mismatch,
+        };
         let (stage, reason) = (rejected.stage.name(), &rejected.reason);
+        if !rejected.counted {
+            match rejected.stage {
+                Stage::Decode => {
+                    self.metrics.failed.decode.inc();
+                }
+                Stage::Schema => {
+                    self.metrics.failed.schema.inc();
+                }
+                Stage::Process => {
+                    self.metrics.failed.process.inc();
+                }
+                // Counted when it happened.
+                Stage::Trap => {}
+            }
+            if policy != OnReject::Stop {
+                self.policy.fuse.pass().map_err(|blown| blown.end(&position.to_string(), stage, reason))?;
+            }
+            rejected.counted = true;
+        }
         match policy {
             OnReject::Stop => Err(End::Failed {
                 reason: format!(
@@ -199,7 +211,7 @@ impl Rejecter<'_> {
     }
 
     fn letter(&self, rejected: &Rejected) -> DeadLetter {
-        let Rejected { receipt, content, stage, reason, attempts } = rejected;
+        let Rejected { receipt, content, stage, reason, attempts, counted: _ } = rejected;
         let topic = match receipt.partition() {
             Some(partition) => format!("{}-part-{partition}", self.policy.topic),
             None => self.policy.topic.to_string(),
@@ -215,6 +227,21 @@ impl Rejecter<'_> {
             attempts: *attempts,
             connector: self.policy.connector.to_string(),
             component_sha256: self.policy.component_sha256.to_string(),
+        }
+    }
+}
+
+impl Blown {
+    fn end(&self, record: &str, stage: &str, reason: &str) -> End {
+        let Self { limit, window } = self;
+        let window = humantime::format_duration(*window);
+        End::Failed {
+            reason: format!(
+                "more than {limit} records were rejected within {window}, the last of them {record} ({stage}): {reason}\n\
+                 help: that record and those after it stay with the broker. Find out what changed (the component, its \
+                 settings, the producers) and start the connector again. If so many bad records are to be expected, raise \
+                 `max_rejects` under [processing], or write `max_rejects = 0` to let all of them pass"
+            ),
         }
     }
 }

@@ -94,6 +94,7 @@ impl Rig {
             budget: Duration::from_secs(24),
             on_reject: OnReject::Stop,
             on_mismatch: OnReject::Stop,
+            fuse: Arc::new(super::Fuse::new(0, Duration::from_secs(60))),
         };
         Self {
             policy,
@@ -132,7 +133,7 @@ impl Rig {
         drop(self.to_session);
         let mut script = Script { answer: Box::new(answer), time: self.call, calls: self.calls };
         let (end, held) = lane.session().run(&mut self.intake, &mut script, &drain).await;
-        Seen::new(lane, script, end, held, &self.answers)
+        Seen::new(lane, &script, end, held, &self.answers)
     }
 }
 
@@ -185,7 +186,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(lane: Lane, script: Script, end: End, held: Held, answers: &Answers) -> Self {
+    fn new(lane: Lane, script: &Script, end: End, held: Held, answers: &Answers) -> Self {
         let calls = script.calls.lock().unwrap().clone();
         let mut acked: Vec<u64> = answers.acked().into_iter().map(|(_, offset)| offset).collect();
         acked.sort_unstable();
@@ -201,7 +202,7 @@ impl Seen {
         let held = self.held.keep(&self.lane.ledger);
         let mut script = Script { answer: Box::new(answer), time: Duration::ZERO, calls: Arc::default() };
         let (end, held) = self.lane.session().work_off(held, &mut script, &CancellationToken::new()).await;
-        (end, Self::new(self.lane, script, End::Drained, held, &Answers::recorded()))
+        (end, Self::new(self.lane, &script, End::Drained, held, &Answers::recorded()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use danube_client::{Consumer, SubType};
 use danube_core::message::StreamMessage;
+use danube_wasm::broker::header;
 use tokio::sync::mpsc;
 
 use super::{Rig, unique};
@@ -20,15 +21,24 @@ impl DeadLetters {
         &self.topic
     }
 
-    /// The next dead letter.
+    /// The next dead letter. The host's marks in the log are passed over.
     pub async fn next(&mut self) -> StreamMessage {
-        let letter = soon("a dead letter", self.records.recv()).await.expect("the consumer died");
-        soon("its acknowledgement", self.consumer.ack(&letter)).await.unwrap();
-        letter
+        loop {
+            let letter = soon("a dead letter", self.records.recv()).await.expect("the consumer died");
+            soon("its acknowledgement", self.consumer.ack(&letter)).await.unwrap();
+            if !letter.attributes.contains_key(header::MARK) {
+                return letter;
+            }
+        }
     }
 }
 
 impl Rig {
+    /// A name for a topic of dead letters that does not exist yet.
+    pub fn dead_letter_topic(&self) -> String {
+        format!("/default/{}", unique("dlq"))
+    }
+
     /// A new topic for dead letters, and a consumer on it.
     pub async fn dead_letters(&self) -> DeadLetters {
         let topic = format!("/default/{}", unique("dlq"));

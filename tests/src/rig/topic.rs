@@ -65,6 +65,16 @@ impl Topic {
     }
 }
 
+impl Topic {
+    async fn send(&self, Message { payload, attributes, key }: Message) {
+        match key {
+            Some(key) => self.producer.send_with_key(payload, attributes, &key).await,
+            None => self.producer.send(payload, attributes).await,
+        }
+        .unwrap();
+    }
+}
+
 impl Rig {
     /// A new topic.
     pub async fn topic(&self) -> Topic {
@@ -81,6 +91,12 @@ impl Rig {
         let subject = unique("subject");
         self.register(&subject, schema_type, definition).await;
         self.new_topic(None, Some(subject)).await
+    }
+
+    /// A topic of this name, for publishing to; it is created unless it exists.
+    pub async fn topic_named(&self, name: &str) -> Topic {
+        let producer = self.producer(name, None, None).await;
+        Topic { name: name.to_owned(), partitions: None, subject: None, producer }
     }
 
     /// The same topic with a producer that uses the next version of its schema. The one before goes on with its own.
@@ -144,6 +160,13 @@ impl Rig {
         let mut producer = builder.build()?;
         producer.create().await?;
         Ok(producer)
+    }
+
+    /// Publishes records of which the endpoint sees nothing.
+    pub async fn publish_unseen<M: Into<Message>>(&self, topic: &Topic, messages: impl IntoIterator<Item = M>) {
+        for message in messages {
+            soon("a record to be published", topic.send(message.into())).await;
+        }
     }
 
     /// Publishes records that go to the endpoint, in order, and never runs far ahead of it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{Letters, State, Stored, Topic, live::Live};
+use super::{Letters, State, Stored, Topic, live::Live, stored::stored_key};
 use crate::{
     outbox::{OnGone, RecordStream},
     policy::FailurePolicy,
@@ -53,7 +53,7 @@ impl Topic {
         }
         let Subscriber { subscription, kind, name, filters } = who;
         if !state.live.contains_key(&subscription) {
-            let live = self.open(&mut state, &subscription, kind)?;
+            let live = self.open(&mut state, &subscription, kind, now)?;
             state.live.insert(subscription.clone(), live);
         }
         let State { live, stored, .. } = &mut *state;
@@ -63,21 +63,27 @@ impl Topic {
             }
             live.add(fresh, name, filters);
         }
-        stored.entry(subscription).or_default().kind = Some(kind);
+        stored.entry(stored_key(&subscription).to_owned()).or_default().kind = Some(kind);
         Ok(Attached { id: fresh, letters: None })
     }
 
     /// Creates a subscription: after the last acknowledged record if it is known, else after the latest record.
-    fn open(&self, state: &mut State, name: &str, kind: SubscriptionType) -> Result<Live, SubscribeError> {
+    fn open(
+        &self,
+        state: &mut State,
+        name: &str,
+        kind: SubscriptionType,
+        now: Instant,
+    ) -> Result<Live, SubscribeError> {
         let head = state.log.head();
-        let stored = state.stored.entry(name.to_owned()).or_default();
+        let stored = state.stored.entry(stored_key(name).to_owned()).or_default();
         let policy = stored.policy.get_or_insert_with(|| self.rules.policy.clone()).clone();
         policy.validate().map_err(SubscribeError::Policy)?;
         if !self.reliable {
             return Ok(Live::unreliable(kind));
         }
         let asked = stored.window.filter(|_| self.rules.honour_window).map(|window| window as usize);
-        let feed = match stored.resume_at.take() {
+        let feed = match stored.resume_at {
             Some(position) => Feed::new(position, None),
             None => Feed::new(head, self.rules.live_backlog),
         };
@@ -89,7 +95,7 @@ impl Topic {
             eviction: self.rules.eviction,
             hand_over: self.rules.hand_over,
         };
-        Ok(Live::reliable(setup, feed))
+        Ok(Live::reliable(setup, feed, now))
     }
 
     /// A new stream for a consumer. One that was away counts as connected from now on.
@@ -143,7 +149,7 @@ impl Topic {
         let unused = state.live.get(subscription).is_some_and(|live| !live.is_in_use());
         if unused {
             state.live.remove(subscription);
-            state.stored.entry(subscription.to_owned()).or_default().unsubscribe();
+            state.stored.entry(stored_key(subscription).to_owned()).or_default().unsubscribe();
             state.stored.retain(|_, stored| !stored.is_empty());
         }
         unused
@@ -158,7 +164,7 @@ impl Topic {
     /// Runs `with` on what is stored about a subscription, which may be nothing yet.
     pub(crate) fn stored<T>(&self, subscription: &str, with: impl FnOnce(&mut Stored) -> T) -> T {
         let mut state = self.state();
-        let result = with(state.stored.entry(subscription.to_owned()).or_default());
+        let result = with(state.stored.entry(stored_key(subscription).to_owned()).or_default());
         state.stored.retain(|_, stored| !stored.is_empty());
         result
     }

@@ -22,6 +22,9 @@ use crate::{
 /// channels of four on the way.
 const UNRELIABLE_QUEUE: usize = 8;
 
+/// How long a cursor may be moved before it is stored again; nothing stores it in between, nor when the broker stops.
+const CURSOR_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How long a subscription of a non-reliable topic outlives its last consumer.
 const IDLE_GRACE: Duration = Duration::from_secs(60);
 
@@ -58,20 +61,22 @@ pub(crate) struct Live {
     pub(crate) kind: SubscriptionType,
     pub(crate) consumers: Vec<Consumer>,
     delivery: Delivery,
+    /// When its cursor was stored last; at first, when it was created.
+    cursor_stored: Option<Instant>,
 }
 
 impl Live {
     /// A subscription of a reliable topic.
-    pub(crate) fn reliable(setup: Setup, feed: Feed) -> Self {
+    pub(crate) fn reliable(setup: Setup, feed: Feed, now: Instant) -> Self {
         let kind = setup.kind;
         let delivery = Delivery::Reliable(Box::new(Subscription::new(setup, feed)));
-        Self { kind, consumers: vec![], delivery }
+        Self { kind, consumers: vec![], delivery, cursor_stored: Some(now) }
     }
 
     /// A subscription of a non-reliable topic.
     pub(crate) fn unreliable(kind: SubscriptionType) -> Self {
         let delivery = Delivery::Unreliable { route: Unreliable::new(kind), idle_since: None, sends: 0 };
-        Self { kind, consumers: vec![], delivery }
+        Self { kind, consumers: vec![], delivery, cursor_stored: None }
     }
 
     /// The rules of a reliable subscription, for a look inside.
@@ -158,6 +163,22 @@ impl Live {
 
     pub(crate) fn skip(&mut self, count: u64) {
         self.reliably(|subscription| subscription.skip(count));
+    }
+
+    /// The offset to go on from, if the cursor is to be stored now: an acknowledgement moved it, and the last time was long
+    /// enough ago. `before` is where it stood before that acknowledgement.
+    pub(crate) fn store_cursor(&mut self, before: Option<u64>, now: Instant) -> Option<u64> {
+        let safe = self.cursor()?;
+        let due = before.is_none_or(|before| safe > before) && now >= self.cursor_stored? + CURSOR_INTERVAL;
+        due.then(|| {
+            self.cursor_stored = Some(now);
+            safe + 1
+        })
+    }
+
+    /// Up to which offset everything is acknowledged.
+    pub(crate) fn cursor(&self) -> Option<u64> {
+        self.subscription()?.window().cursor.safe()
     }
 
     /// The first offset that is still needed; `None` on a non-reliable topic.

@@ -11,8 +11,14 @@ pub(crate) struct Stored {
     pub(crate) policy: Option<FailurePolicy>,
     /// The window that was asked for.
     pub(crate) window: Option<u32>,
-    /// The first offset that is not acknowledged, of a subscription that is not live.
+    /// After which acknowledged offset a subscription goes on that is not live yet: its cursor as it was stored last.
     pub(crate) resume_at: Option<u64>,
+}
+
+/// What a subscription is stored under: the released broker joins names to paths, and slashes at the end of a name are
+/// lost on the way. So `a` and `a/` are two subscriptions with the same stored settings and the same cursor.
+pub(crate) fn stored_key(subscription: &str) -> &str {
+    subscription.trim_end_matches('/')
 }
 
 impl Stored {
