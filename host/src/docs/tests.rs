@@ -132,7 +132,7 @@ fn commands_are_understood() {
             seen.insert((*command).to_owned());
         }
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check", "dev", "inspect", "run"]);
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check", "dev", "dlq", "inspect", "run"]);
 }
 
 #[test]
