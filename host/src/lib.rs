@@ -55,11 +55,13 @@
 //!   pipeline/pace.rs       whether half a window makes the better batch
 //!   pipeline/ledger.rs     what the broker sent: in hand, given back, or settled; keeps duplicates from the guest
 //!   pipeline/gaps.rs       offsets that the broker passed over
-//!   pipeline/deliver.rs    the second verb: calls, retries, the budget, taking apart what breaks the guest
+//!   pipeline/deliver.rs    the second verb: calls, retries, the budget
+//!   pipeline/blame.rs      takes apart what breaks the guest, and tells bad records from a guest that is dead
 //!   pipeline/chunk.rs      records that go to the guest together, and what they have been through
 //!   pipeline/held.rs       what a session could not settle, and what of it must not go back to the broker
 //!   pipeline/health.rs     asks an idle guest how its target is
-//!   pipeline/settle.rs     the third verb: acknowledgements, dead letters
+//!   pipeline/settle.rs     the third verb: acknowledgements
+//!   pipeline/reject.rs     records that will never be written: dead letters, skipping, stopping
 //!   pipeline/fuse.rs       stops a connector that rejects too much
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
 //!   pipeline/backoff.rs    growing pauses

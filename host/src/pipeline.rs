@@ -7,6 +7,7 @@
 //! Nothing here knows gRPC or wasmtime: records come in through an [`Intake`], batches go out through a [`Processor`].
 
 mod backoff;
+mod blame;
 mod chunk;
 mod collect;
 mod decode;
@@ -19,6 +20,7 @@ mod held;
 mod lane;
 mod ledger;
 mod pace;
+mod reject;
 mod settle;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use rand::seq::IteratorRandom;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -20,11 +19,6 @@ use super::{
     pace::Pace,
 };
 use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
-
-/// So often a chunk may break the guest before it is taken apart: the first time may have been chance.
-const BREAKS_BEFORE_SPLIT: u32 = 2;
-/// So many records in a row that came alone may be condemned with no call in between that the guest survived.
-const CONDEMNED_ALONE: u32 = 3;
 
 /// A record that is given back while others are written is given up when the broker has sent it so often: it gives up by
 /// itself after six times, by default, and then blocks the subscription.
@@ -47,7 +41,7 @@ pub(crate) struct Deliverer<'a, P> {
 }
 
 /// What a call means for a chunk.
-enum Called {
+pub(super) enum Called {
     /// Every record of it is settled.
     Settled,
     /// What is left of it needs another try.
@@ -101,7 +95,6 @@ impl<P: Processor> Deliverer<'_, P> {
         };
         // The collector hands on what it has: that is not settled either.
         stop.cancel();
-        batches.close();
         while let Some(collected) = batches.recv().await {
             self.waiting.push_back(Chunk::new(collected, &self.policy));
         }
@@ -131,16 +124,10 @@ impl<P: Processor> Deliverer<'_, P> {
     fn next(&self) -> Option<usize> {
         let mut able = self.waiting.iter().enumerate().filter(|(_, chunk)| !chunk.suspect);
         let next = match self.policy.order {
-            // While there is a suspect, any other one may show whether the guest works at all.
-            _ if !self.subscribed && self.suspects() > 0 => able.choose(&mut rand::rng()),
             Order::Strict => able.next(),
             Order::Any | Order::ByKey => able.min_by_key(|(_, chunk)| chunk.due),
         };
         next.map(|(index, _)| index)
-    }
-
-    fn suspects(&self) -> usize {
-        self.waiting.iter().filter(|chunk| chunk.suspect).count()
     }
 
     fn due(&self) -> Instant {
@@ -190,31 +177,13 @@ impl<P: Processor> Deliverer<'_, P> {
             Called::Suspect => {
                 chunk.suspect = true;
                 self.waiting.insert(place, chunk);
-                // In a session all of them get their turn; otherwise the caller's pause comes first.
-                if !self.subscribed && self.suspects() > 1 { self.suspect_the_guest() } else { None }
+                if self.suspects() < self.suspects_allowed() { None } else { self.suspect_the_guest() }
             }
             Called::End(end) => {
                 self.waiting.insert(place, chunk);
                 Some(end)
             }
         }
-    }
-
-    /// The guest survives nothing that there is: it is not the records' fault. They are kept until it survives something.
-    fn suspect_the_guest(&mut self) -> Option<End> {
-        let suspects = self.suspects();
-        let last = self.waiting.iter().rfind(|chunk| chunk.suspect).and_then(|chunk| chunk.trouble.as_ref());
-        let reason = last.map(|trouble| &*trouble.reason).unwrap_or_default();
-        let reason = format!("the component breaks on everything, tried with {suspects} records one by one: {reason}");
-        for chunk in &mut self.waiting {
-            chunk.suspect = false;
-            chunk.due = Instant::now() + self.policy.max_backoff;
-        }
-        if self.policy.hold && self.subscribed {
-            tracing::error!(topic = %self.policy.topic, %reason);
-            return None;
-        }
-        Some(End::Parked { reason })
     }
 
     /// How long a call may take: what is left of the broker's patience. Where too little is left to tell a guest that
@@ -316,52 +285,8 @@ impl<P: Processor> Deliverer<'_, P> {
         }
     }
 
-    async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Called {
-        self.metrics.failed.trap.inc_by(chunk.len() as u64);
-        chunk.breaks += 1;
-        let since = *chunk.broken_since.get_or_insert(chunk.tried);
-        tracing::error!(
-            topic = %self.policy.topic, records = chunk.len(), breaks = chunk.breaks, %reason, "the guest broke"
-        );
-        let trouble = Trouble { reason, after: None, general: true };
-        if chunk.breaks < BREAKS_BEFORE_SPLIT {
-            return Called::Again(trouble);
-        }
-        let reason = chunk.trouble.insert(trouble).reason.clone();
-        if chunk.len() > 1 {
-            return Called::Split;
-        }
-        let forgivable = chunk.alone && self.waiting.is_empty() && self.ledger.condemned_in_a_row() < CONDEMNED_ALONE;
-        if forgivable || self.ledger.has_lived_since(since) {
-            self.ledger.condemned();
-            return self.settle(chunk.reject(Stage::Trap, &reason)).await.map_or(Called::Settled, Called::End);
-        }
-        Called::Suspect
-    }
-
-    /// The guest survived a call: what it did not survive is to blame. `Some`: nobody settles any more.
-    async fn guest_lives(&mut self) -> Option<End> {
-        self.ledger.guest_lives();
-        if self.suspects() == 0 {
-            return None;
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        for mut chunk in waiting {
-            if !chunk.suspect {
-                self.waiting.push_back(chunk);
-                continue;
-            }
-            let reason = chunk.trouble.take().map(|trouble| trouble.reason).unwrap_or_default();
-            let end = self.settle(chunk.reject(Stage::Trap, &reason)).await;
-            if end.is_some() {
-                return end;
-            }
-        }
-        None
-    }
-
     /// `Some`: nobody settles any more.
-    async fn settle(&mut self, settlements: Vec<Settlement>) -> Option<End> {
+    pub(super) async fn settle(&mut self, settlements: Vec<Settlement>) -> Option<End> {
         for settlement in settlements {
             if let Settlement::Written(_) = settlement {
                 self.metrics.processed.inc();

@@ -46,6 +46,8 @@ struct Inner {
     alive: Option<Instant>,
     /// How many records in a row were condemned with no call in between that the guest survived.
     condemned: u32,
+    /// After how many pauses in a row it survived nothing.
+    fruitless: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -190,12 +192,22 @@ impl Ledger {
     /// The guest survived a call.
     pub(crate) fn guest_lives(&self) {
         let inner = &mut *self.lock();
-        (inner.alive, inner.condemned) = (Some(Instant::now()), 0);
+        (inner.alive, inner.condemned, inner.fruitless) = (Some(Instant::now()), 0, 0);
     }
 
     /// Whether it has survived one since then.
     pub(crate) fn has_lived_since(&self, time: Instant) -> bool {
         self.lock().alive.is_some_and(|alive| alive >= time)
+    }
+
+    /// The guest survived nothing of what it was given after a pause.
+    pub(crate) fn guest_survived_nothing(&self) {
+        self.lock().fruitless += 1;
+    }
+
+    /// How often in a row.
+    pub(crate) fn fruitless(&self) -> usize {
+        self.lock().fruitless
     }
 
     /// A record that stood alone was found to break the guest.

@@ -1,6 +1,5 @@
-//! The third verb: tell the broker. Many acknowledgements are under way at once; a rejected record is dead-lettered,
-//! skipped, or ends the session, as the config says, and is never acknowledged before the dead letter is stored. While
-//! the lane has no subscription there is nobody to tell: then the ledger keeps what is settled.
+//! The third verb: tell the broker. Many acknowledgements are under way at once, and none of them waits for a rejected
+//! record. While the lane has no subscription there is nobody to tell: then the ledger keeps what is settled.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
@@ -15,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    edge::{End, LanePolicy, Rejected, Settlement, Stage},
-    fuse::Blown,
+    edge::{End, LanePolicy, Rejected, Settlement},
     ledger::Ledger,
     pace::Pace,
+    reject::Rejecter,
 };
 use crate::{
-    broker::{self, DeadLetter, DeadLetters, Receipt},
+    broker::{self, DeadLetters, Receipt},
     metrics::LaneMetrics,
-    record::{OnReject, Order},
+    record::Order,
 };
 
 /// Answers under way at once, per lane.
@@ -46,7 +45,7 @@ pub(crate) struct Settler<'a> {
 pub(crate) type Unsettled = VecDeque<Box<Rejected>>;
 
 /// What the broker is told about a record.
-enum Answer {
+pub(super) enum Answer {
     Done(Receipt),
     Back { receipt: Receipt, after: Duration, reason: String },
 }
@@ -98,151 +97,6 @@ impl Settler<'_> {
         };
         let ((), (), end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
         end
-    }
-}
-
-/// Does with bad records what the config says, one after the other.
-struct Rejecter<'a> {
-    policy: Arc<LanePolicy>,
-    metrics: LaneMetrics,
-    dead_letters: Option<&'a mut DeadLetters>,
-    subscribed: bool,
-    to_answer: mpsc::UnboundedSender<Answer>,
-}
-
-impl Rejecter<'_> {
-    async fn run(
-        mut self,
-        mut rejected: mpsc::UnboundedReceiver<Box<Rejected>>,
-        stop: &CancellationToken,
-    ) -> (Option<End>, Unsettled) {
-        let mut end = None;
-        let mut unsettled = Unsettled::new();
-        while let Some(mut rejected) = rejected.recv().await {
-            if end.is_some() {
-                unsettled.push_back(rejected);
-                continue;
-            }
-            match self.reject(&mut rejected).await {
-                // The other end lives as long as this one.
-                Ok(()) => drop(self.to_answer.send(Answer::Done(rejected.receipt))),
-                Err(reason) => {
-                    end = Some(reason);
-                    unsettled.push_back(rejected);
-                    stop.cancel();
-                }
-            }
-        }
-        (end, unsettled)
-    }
-
-    /// After this it may be acknowledged.
-    async fn reject(&mut self, rejected: &mut Rejected) -> Result<(), End> {
-        let position = rejected.position(&self.policy.topic);
-        let policy = match rejected.stage {
-            Stage::Decode | Stage::Process | Stage::Trap => self.policy.on_reject,
-            Stage::Schema => self.policy.on_mismatch,
-        };
-        let (stage, reason) = (rejected.stage.name(), &rejected.reason);
-        if !rejected.counted {
-            match rejected.stage {
-                Stage::Decode => {
-                    self.metrics.failed.decode.inc();
-                }
-                Stage::Schema => {
-                    self.metrics.failed.schema.inc();
-                }
-                Stage::Process => {
-                    self.metrics.failed.process.inc();
-                }
-                // Counted when it happened.
-                Stage::Trap => {}
-            }
-            if policy != OnReject::Stop {
-                self.policy.fuse.pass().map_err(|blown| blown.end(&position.to_string(), stage, reason))?;
-            }
-            rejected.counted = true;
-        }
-        match policy {
-            OnReject::Stop => Err(End::Failed {
-                reason: format!(
-                    "record {position} was rejected ({stage}): {reason}\nhelp: nothing was lost, the record stays with \
-                     the broker. To go on past such records set `on_reject = \"dead_letter\"` and `[dead_letter] topic`, \
-                     or `on_reject = \"skip\"`"
-                ),
-            }),
-            OnReject::Skip => {
-                self.metrics.skipped.inc();
-                tracing::warn!(record = %position, stage, %reason, "skipped a rejected record");
-                Ok(())
-            }
-            OnReject::DeadLetter => {
-                let letter = self.letter(rejected);
-                self.publish(&letter, rejected.receipt.received()).await?;
-                self.metrics.dead_lettered.inc();
-                tracing::warn!(record = %position, stage, %reason, "dead-lettered a rejected record");
-                Ok(())
-            }
-        }
-    }
-
-    /// Publishes until the broker has stored it, or for as long as the broker waits for the record's answer.
-    async fn publish(&mut self, letter: &DeadLetter, received: Instant) -> Result<(), End> {
-        let LanePolicy { budget, hold, .. } = *self.policy;
-        let Some(dead_letters) = &mut self.dead_letters else {
-            return Err(End::Failed {
-                reason: format!(
-                    "record {}@{} was rejected, and there is no [dead_letter] topic",
-                    letter.topic, letter.offset
-                ),
-            });
-        };
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        loop {
-            let Err(error) = dead_letters.publish(letter).await else { return Ok(()) };
-            tracing::error!(topic = %letter.topic, offset = letter.offset, %error, "cannot publish a dead letter yet");
-            let pause = backoff.next();
-            let in_time = self.subscribed && Instant::now() + pause < received + budget;
-            if !hold && !in_time {
-                return Err(End::Parked { reason: format!("cannot publish a dead letter: {error}") });
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    fn letter(&self, rejected: &Rejected) -> DeadLetter {
-        let Rejected { receipt, content, stage, reason, attempts, counted: _ } = rejected;
-        let topic = match receipt.partition() {
-            Some(partition) => format!("{}-part-{partition}", self.policy.topic),
-            None => self.policy.topic.to_string(),
-        };
-        DeadLetter {
-            content: content.clone(),
-            topic,
-            offset: receipt.offset(),
-            producer_id: receipt.producer_id(),
-            subscription: self.policy.subscription.to_string(),
-            reason: reason.clone(),
-            stage: stage.name(),
-            attempts: *attempts,
-            connector: self.policy.connector.to_string(),
-            component_sha256: self.policy.component_sha256.to_string(),
-        }
-    }
-}
-
-impl Blown {
-    fn end(&self, record: &str, stage: &str, reason: &str) -> End {
-        let Self { limit, window } = self;
-        let window = humantime::format_duration(*window);
-        End::Failed {
-            reason: format!(
-                "more than {limit} records were rejected within {window}, the last of them {record} ({stage}): {reason}\n\
-                 help: that record and those after it stay with the broker. Find out what changed (the component, its \
-                 settings, the producers) and start the connector again. If so many bad records are to be expected, raise \
-                 `max_rejects` under [processing], or write `max_rejects = 0` to let all of them pass"
-            ),
-        }
     }
 }
 

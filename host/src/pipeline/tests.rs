@@ -673,15 +673,15 @@ async fn a_guest_that_breaks_on_everything_condemns_nothing() {
     rig.send(0..10).await;
     let seen = rig.run(broken).await;
     let End::Parked { reason } = &seen.end else { panic!("{:?}", seen.end) };
-    assert!(reason.contains("breaks on everything, tried with 10 records one by one: unreachable"), "{reason}");
+    assert!(reason.contains("breaks on everything, tried with 3 records one by one: unreachable"), "{reason}");
     assert_eq!((seen.acked.len(), seen.held.len()), (0, 10));
-    // Every pause costs two calls: the oldest one, and another one to see whether that fares better.
+    // After a pause it is tried with the oldest one, and with the next one to see whether that fares better.
     let (end, seen) = seen.park(broken).await;
     assert!(matches!(end, Some(End::Parked { .. })), "{end:?}");
     assert_eq!((seen.held.len(), seen.calls.len()), (10, 2));
     // It works again but for two of the records: now they are to blame, and only they.
     let works_again = |batch: &Batch| match batch.records[0].offset {
-        0 | 5 => broken(batch),
+        0 | 1 | 5 => broken(batch),
         _ => written(batch),
     };
     let (mut end, mut seen) = seen.park(works_again).await;
@@ -689,7 +689,7 @@ async fn a_guest_that_breaks_on_everything_condemns_nothing() {
         (end, seen) = seen.park(works_again).await;
     }
     assert_eq!((seen.held.len(), seen.lane.ledger.untold()), (0, 10));
-    assert!(seen.metrics.contains("danube_wasm_messages_skipped_total{connector=\"c\",topic=\"/default/t\"} 2"));
+    assert!(seen.metrics.contains("danube_wasm_messages_skipped_total{connector=\"c\",topic=\"/default/t\"} 3"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,7 @@ async fn is_found(what: &str, kind: &str, patience: Patience) {
     assert_eq!(distinct_numbers(&rig.endpoint.until_records(40).await), Vec::from_iter(0..40), "{case}");
     rig.until_at_rest(&topic).await;
     let mut letters = vec![first];
-    while letters.len() < rig.dev().topic(dead_letters.topic()).unwrap().published as usize {
+    while (letters.len() as f64) < host.count("danube_wasm_messages_dead_lettered_total", connector.name()) {
         letters.push(dead_letters.next().await);
     }
     let told = |letter: &StreamMessage| {
@@ -108,7 +108,7 @@ async fn a_guest_that_dies_of_everything_is_held_back_and_its_records_are_kept()
     // Longer than the broker takes to give up a record. A hot loop makes thousands of instances in that time.
     let before = starts();
     tokio::time::sleep(SCALED_ACK_TIMEOUT * 9).await;
-    assert!(starts() - before < 200.0, "{} instances", starts() - before);
+    assert!(starts() - before < 1000.0, "{} instances", starts() - before);
     assert!(!host.report(connector.name()).ready);
     let it = rig.subscription(topic.name());
     assert_eq!((it.acked, it.exhausted), (0, 0), "everything is owed");

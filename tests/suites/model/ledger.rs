@@ -8,6 +8,7 @@ use std::{
 
 use danube_core::proto::StreamMessage;
 use danube_dev_broker::Observed;
+use danube_wasm::broker::header;
 use serde::Deserialize;
 
 use super::schedule::{Fate, Kind, Planned};
@@ -132,10 +133,13 @@ impl Ledger {
 
     /// Notes a dead letter.
     fn bury(&mut self, letter: &StreamMessage) {
-        let header = |name: &str| letter.attributes.get(name).cloned().unwrap_or_default();
-        let (from, offset) = (header("x-original-topic"), header("x-original-topic-offset"));
+        if letter.attributes.contains_key(header::MARK) {
+            return;
+        }
+        let attribute = |name: &str| letter.attributes.get(name).cloned().unwrap_or_default();
+        let (from, offset) = (attribute("x-original-topic"), attribute("x-original-topic-offset"));
         let place = self.partition(&from).zip(offset.parse().ok());
-        let why = format!("{}: {}", header("x-stage"), header("x-failure-reason"));
+        let why = format!("{}: {}", attribute("x-stage"), attribute("x-failure-reason"));
         if let Some((partition, offset)) = place
             && let Some(entry) = self.entry(partition, offset)
         {
