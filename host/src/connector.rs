@@ -64,12 +64,12 @@ impl Connector {
         let outcome = tracing::Instrument::instrument(self.work(&shutdown), span).await;
         match outcome {
             Ok(()) => {
-                tracing::info!(connector = %name, "stopped");
                 status.set(&name, Phase::Stopped);
+                tracing::info!(connector = %name, "stopped");
             }
             Err(failure) => {
-                tracing::error!(connector = %name, "failed: {failure}");
                 status.set(&name, Phase::Failed { cause: failure.to_string() });
+                tracing::error!(connector = %name, "failed: {failure}");
             }
         }
     }
@@ -145,11 +145,12 @@ impl Connector {
         for (instance, plan) in (0u32..).zip(plans) {
             let processor = first.take().unwrap_or_else(|| processor(instance));
             let (state, view) = watch::channel(LaneState::Subscribing { cause: None });
-            self.status.watch_lane(&self.config.connector_name, plan.policy.topic.clone(), view);
+            let metrics = self.metrics.lane(&self.config.connector_name, &plan.policy.topic);
+            self.status.watch_lane(&self.config.connector_name, plan.policy.topic.clone(), view, metrics.clone());
             lanes.push(Lane::new(LaneParts {
                 broker: broker.clone(),
                 subscribe: plan.subscribe,
-                metrics: self.metrics.lane(&self.config.connector_name, &plan.policy.topic),
+                metrics,
                 policy: plan.policy,
                 schemas: schemas.clone(),
                 dead_letter_topic: self.config.dead_letter.as_ref().map(|dead_letter| dead_letter.topic.clone()),

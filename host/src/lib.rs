@@ -99,7 +99,7 @@
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
 //! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates)
 //! status.rs                what connectors and lanes are doing
-//! server.rs                /metrics, /livez, /readyz
+//! server.rs                /metrics, /livez, /readyz, /status
 //! shutdown.rs              drain, then stop
 //! telemetry.rs             the host's own log
 //! docs.rs                  the pages for users

@@ -103,6 +103,13 @@ impl LaneMetrics {
         self.newest_age.set(now.saturating_sub(published).as_secs_f64());
         self.newest_time.set(published.as_secs_f64());
     }
+
+    /// How long ago the newest record was published, in seconds. `None`: nothing came yet.
+    pub(crate) fn newest_age(&self) -> Option<f64> {
+        let published = self.newest_time.get();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        (published > 0.0).then_some((now - published).max(0.0))
+    }
 }
 
 /// Failures by their kind.

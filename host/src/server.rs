@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus, `/livez` and `/readyz` for whoever watches the process.
+//! `/metrics` for Prometheus, `/livez` and `/readyz` for whoever watches the process, `/status` for who wants to know more.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -15,12 +15,14 @@ use crate::{metrics::Metrics, status::Status};
 /// What Prometheus' text format calls itself.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The three pages.
+/// The pages.
 pub(crate) fn app(metrics: Arc<Metrics>, status: Status) -> Router {
+    let details = status.clone();
     Router::new()
         .route("/metrics", get(async move || ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.encode())))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&status)))
+        .route("/status", get(async move || all(&details)))
 }
 
 /// Serves until the task is dropped.
@@ -28,6 +30,13 @@ pub(crate) async fn serve(listener: TcpListener, app: Router) {
     if let Err(error) = axum::serve(listener, app).await {
         tracing::error!(error = %error, "metrics and health are no longer served");
     }
+}
+
+/// Everything there is to know, for machines.
+fn all(status: &Status) -> impl IntoResponse + use<> {
+    // Plain structs of strings and numbers can always be written.
+    let json = serde_json::to_string(&status.details()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], json)
 }
 
 /// 200 if every connector is running and none waits for anything, else 503; a line for each connector either way.

@@ -6,9 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{metrics::Metrics, pipeline::LaneState};
+use crate::{
+    metrics::{LaneMetrics, Metrics},
+    pipeline::LaneState,
+};
 
 /// Where a connector is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,36 @@ struct Entry {
 struct LaneView {
     topic: Arc<str>,
     state: watch::Receiver<LaneState>,
+    metrics: LaneMetrics,
+}
+
+/// All of a connector, for `/status`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Details {
+    connector: String,
+    ready: bool,
+    /// In words.
+    phase: String,
+    topics: Vec<TopicDetails>,
+}
+
+/// What the lanes of one topic do together. Counts are since the start of the host.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TopicDetails {
+    topic: String,
+    /// What each lane waits for; nothing if all is well.
+    waiting: Vec<String>,
+    received: u64,
+    acknowledged: u64,
+    in_flight: i64,
+    dead_lettered: u64,
+    skipped: u64,
+    redelivered: u64,
+    offsets_missing: u64,
+    streams_down: i64,
+    times_parked: u64,
+    /// How long ago the newest record that came was published; nothing came yet if absent.
+    newest_record_age_seconds: Option<f64>,
 }
 
 /// One connector's line in `/readyz`.
@@ -77,10 +111,21 @@ impl Status {
         }
     }
 
-    pub(crate) fn watch_lane(&self, connector: &str, topic: Arc<str>, state: watch::Receiver<LaneState>) {
+    pub(crate) fn watch_lane(
+        &self,
+        connector: &str,
+        topic: Arc<str>,
+        state: watch::Receiver<LaneState>,
+        metrics: LaneMetrics,
+    ) {
         if let Some(entry) = self.lock().get_mut(connector) {
-            entry.lanes.push(LaneView { topic, state });
+            entry.lanes.push(LaneView { topic, state, metrics });
         }
+    }
+
+    /// All that there is to say about each connector, by name.
+    pub fn details(&self) -> Vec<Details> {
+        self.lock().iter().map(|(name, entry)| entry.details(name)).collect()
     }
 
     /// A line for each connector, by name.
@@ -109,7 +154,38 @@ impl Entry {
     }
 }
 
+impl Entry {
+    fn details(&self, connector: &str) -> Details {
+        let Report { connector, ready, phase, waiting: _ } = self.report(connector);
+        let mut topics: BTreeMap<&str, TopicDetails> = BTreeMap::new();
+        for lane in &self.lanes {
+            // Lanes of a topic count together.
+            let topic = topics.entry(&lane.topic).or_insert_with(|| lane.details());
+            topic.waiting.extend(lane.waits_for());
+        }
+        Details { connector, ready, phase: phase.to_string(), topics: topics.into_values().collect() }
+    }
+}
+
 impl LaneView {
+    fn details(&self) -> TopicDetails {
+        let metrics = &self.metrics;
+        TopicDetails {
+            topic: self.topic.to_string(),
+            waiting: Vec::new(),
+            received: metrics.received.get(),
+            acknowledged: metrics.acknowledged.get(),
+            in_flight: metrics.inflight.get(),
+            dead_lettered: metrics.dead_lettered.get(),
+            skipped: metrics.skipped.get(),
+            redelivered: metrics.redelivered.get(),
+            offsets_missing: metrics.offset_gaps.get(),
+            streams_down: metrics.streams_down.get(),
+            times_parked: metrics.parked.get(),
+            newest_record_age_seconds: metrics.newest_age(),
+        }
+    }
+
     fn waits_for(&self) -> Option<String> {
         match &*self.state.borrow() {
             LaneState::Stopped => None,
