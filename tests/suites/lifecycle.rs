@@ -86,6 +86,25 @@ async fn a_second_signal_waits_for_nothing() {
 }
 
 #[tokio::test]
+async fn draining_ends_when_its_time_is_up() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector = rig.http(&topic).set("processing.drain_timeout", "200ms");
+    let process = run(&rig, &[&connector]);
+    process.until_ready().await;
+    rig.endpoint.hold();
+    rig.publish(&topic, numbered(5)).await;
+    rig.endpoint.until_requests(1).await;
+    process.signal(Signal::Term).await;
+    let ended = process.end().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("after `drain_timeout` (200ms)"), "{ended:?}");
+    rig.endpoint.release();
+    let again = run(&rig, &[&connector]);
+    again.until_ready().await;
+    assert_eq!(distinct_numbers(&rig.endpoint.until_records(5).await), Vec::from_iter(0..5));
+}
+
+#[tokio::test]
 async fn after_a_kill_in_the_middle_of_a_batch_nothing_is_lost() {
     for kind in ["Shared", "Exclusive"] {
         let rig = Rig::start().await;
@@ -125,7 +144,8 @@ async fn pages_tell_how_it_is() {
     rig.publish(&second, [r#"{"do":"fatal"}"#]).await;
     process.until_stderr("told to give up").await;
     rig.endpoint.until_records(7).await;
-    let labels = format!("{{connector=\"{}\",topic=\"{}\"}}", fine.name(), first.name());
+    let first_name = first.name();
+    let labels = format!("{{connector=\"{}\",topic=\"{first_name}\"}}", fine.name());
     let acknowledged = format!("danube_wasm_messages_acknowledged_total{labels} 7\n");
     danube_wasm_tests::soon("the acknowledgements", async {
         while !get(&addr, "/metrics").await.contains(&acknowledged) {
@@ -145,6 +165,15 @@ async fn pages_tell_how_it_is() {
     }
     assert!(metrics.contains(&format!("danube_connector_health{{connector=\"{}\"}} 1\n", fine.name())));
     assert!(metrics.contains(&format!("danube_connector_health{{connector=\"{}\"}} 0\n", failing.name())));
+
+    let status = get(&addr, "/status").await;
+    let (_, status) = status.split_once("\r\n\r\n").unwrap();
+    let status: serde_json::Value = serde_json::from_str(status).unwrap();
+    let first = status.as_array().unwrap().iter().find(|it| it["connector"] == fine.name()).unwrap();
+    let topic = &first["topics"][0];
+    assert_eq!((&first["ready"], &topic["topic"]), (&true.into(), &first_name.into()));
+    assert_eq!((&topic["received"], &topic["acknowledged"], &topic["in_flight"]), (&7.into(), &7.into(), &0.into()));
+    assert!(topic["newest_record_age_seconds"].as_f64().is_some() && topic["offsets_missing"] == 0, "{topic}");
 
     let ready = get(&addr, "/readyz").await;
     assert!(ready.starts_with("HTTP/1.0 503"), "{ready}");
