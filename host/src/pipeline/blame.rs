@@ -1,6 +1,8 @@
 //! Who is to blame when the guest breaks. A chunk that does it is halved until the one record stands alone; that one is
 //! condemned when the guest has survived another call since. A guest that survives nothing is to blame itself.
 
+use std::collections::VecDeque;
+
 use tokio::time::Instant;
 
 use super::{
@@ -12,8 +14,9 @@ use crate::record::OnReject;
 
 /// So often a chunk may break the guest before it is taken apart: the first time may have been chance.
 const BREAKS_BEFORE_SPLIT: u32 = 2;
-/// So many records in a row that came alone may be condemned with no call in between that the guest survived.
-const CONDEMNED_ALONE: u32 = 3;
+/// So many records in a row may be condemned with no call in between that the guest survived, if there is nothing else
+/// to try it with.
+const CONDEMNED_BLINDLY: usize = 3;
 
 impl<P: Processor> Deliverer<'_, P> {
     pub(super) async fn broken(&mut self, chunk: &mut Chunk, reason: String) -> Called {
@@ -31,11 +34,10 @@ impl<P: Processor> Deliverer<'_, P> {
         if chunk.len() > 1 {
             return Called::Split;
         }
-        let nothing_else = chunk.alone && self.waiting.is_empty() && self.ledger.condemned_in_a_row() < CONDEMNED_ALONE;
         // Where the connector stops at a bad record, no record can be wronged.
         let stops = self.policy.on_reject == OnReject::Stop;
-        if stops || nothing_else || self.ledger.has_lived_since(since) {
-            self.ledger.condemned();
+        if stops || self.ledger.has_lived_since(since) {
+            self.ledger.condemned(1);
             return self.settle(chunk.reject(Stage::Trap, &reason)).await.map_or(Called::Settled, Called::End);
         }
         Called::Suspect
@@ -44,22 +46,19 @@ impl<P: Processor> Deliverer<'_, P> {
     /// The guest survived a call: what it did not survive is to blame. `Some`: nobody settles any more.
     pub(super) async fn guest_lives(&mut self) -> Option<End> {
         self.ledger.guest_lives();
-        if self.suspects() == 0 {
-            return None;
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        for mut chunk in waiting {
-            if !chunk.suspect {
-                self.waiting.push_back(chunk);
-                continue;
-            }
+        if self.suspects() > 0 { self.condemn_suspects().await } else { None }
+    }
+
+    async fn condemn_suspects(&mut self) -> Option<End> {
+        let (guilty, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.suspect);
+        self.waiting = VecDeque::from(others);
+        let mut settlements = Vec::with_capacity(guilty.len());
+        for mut chunk in guilty {
             let reason = chunk.trouble.take().map(|trouble| trouble.reason).unwrap_or_default();
-            let end = self.settle(chunk.reject(Stage::Trap, &reason)).await;
-            if end.is_some() {
-                return end;
-            }
+            settlements.extend(chunk.reject(Stage::Trap, &reason));
         }
-        None
+        self.settle(settlements).await
     }
 
     /// So many suspects, and nothing that the guest survived, make the guest the suspect. A parked lane tries two after
@@ -72,9 +71,14 @@ impl<P: Processor> Deliverer<'_, P> {
         self.waiting.iter().filter(|chunk| chunk.suspect).count()
     }
 
-    /// The guest survives nothing that there is: it is not the records' fault. They are kept until it survives something.
-    pub(super) fn suspect_the_guest(&mut self) -> Option<End> {
+    /// The guest survives nothing that there is, so that it is not the records' fault, and they are kept until it survives
+    /// something. Unless they are so few that chance may have brought them together: then they are condemned.
+    pub(super) async fn suspect_the_guest(&mut self) -> Option<End> {
         let suspects = self.suspects();
+        if suspects == self.waiting.len() && suspects + self.ledger.condemned_in_a_row() <= CONDEMNED_BLINDLY {
+            self.ledger.condemned(suspects);
+            return self.condemn_suspects().await;
+        }
         let last = self.waiting.iter().rfind(|chunk| chunk.suspect).and_then(|chunk| chunk.trouble.as_ref());
         let reason = last.map(|trouble| &*trouble.reason).unwrap_or_default();
         let reason = format!("the component breaks on everything, tried with {suspects} records one by one: {reason}");

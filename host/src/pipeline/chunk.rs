@@ -36,8 +36,6 @@ pub(crate) struct Chunk {
     pub(super) broken_since: Option<Instant>,
     /// It stands alone and breaks the guest, but nothing shows yet that the guest would survive anything else.
     pub(super) suspect: bool,
-    /// It came without neighbours that could show it.
-    pub(super) alone: bool,
     /// Calls in a row that settled nothing. The guest counts every call, see [`Batch::attempt`].
     pub(super) stalled: u32,
     pub(super) backoff: Backoff,
@@ -56,7 +54,6 @@ pub(super) struct Trouble {
 impl Chunk {
     pub(super) fn new(collected: Collected, policy: &LanePolicy) -> Self {
         let Collected { records, owed, since } = collected;
-        let alone = records.len() == 1;
         let batch = Batch { topic: policy.topic.clone(), attempt: 1, order: policy.order, records };
         Self {
             batch,
@@ -69,7 +66,6 @@ impl Chunk {
             breaks: 0,
             broken_since: None,
             suspect: false,
-            alone,
             stalled: 0,
             backoff: Backoff::new(policy.retry_backoff, policy.max_backoff),
         }

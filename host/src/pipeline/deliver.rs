@@ -135,7 +135,7 @@ impl<P: Processor> Deliverer<'_, P> {
     }
 
     async fn try_waiting(&mut self) -> Option<End> {
-        let Some(next) = self.next() else { return self.suspect_the_guest() };
+        let Some(next) = self.next() else { return self.suspect_the_guest().await };
         let chunk = self.waiting.remove(next)?;
         if chunk.trouble.is_some() {
             self.metrics.retried.inc_by(chunk.len() as u64);
@@ -177,7 +177,7 @@ impl<P: Processor> Deliverer<'_, P> {
             Called::Suspect => {
                 chunk.suspect = true;
                 self.waiting.insert(place, chunk);
-                if self.suspects() < self.suspects_allowed() { None } else { self.suspect_the_guest() }
+                if self.suspects() < self.suspects_allowed() { None } else { self.suspect_the_guest().await }
             }
             Called::End(end) => {
                 self.waiting.insert(place, chunk);

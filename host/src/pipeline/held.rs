@@ -10,6 +10,9 @@ use crate::{broker::Receipt, record::Order};
 /// restarts of the host included) and then block the subscription for good.
 const DELIVERIES_BEFORE_KEEPING: u32 = 2;
 
+/// So often records that the guest did not survive may go back all the same.
+const DELIVERIES_FOR_COMPANY: u32 = 3;
+
 /// Chunks that were not written, and rejected records whose dead letters could not be published.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
@@ -21,6 +24,15 @@ impl Held {
     /// How many records.
     pub(crate) fn len(&self) -> usize {
         self.chunks.iter().map(Chunk::len).sum::<usize>() + self.letters.len()
+    }
+
+    /// Whether nothing here can show that the guest works, and the broker may send it a few times more: in the company of
+    /// newer records, one of which may show it.
+    pub(crate) fn needs_company(&self, ledger: &Ledger) -> bool {
+        let may_go_back =
+            |chunk: &Chunk| chunk.owed.iter().all(|owed| ledger.deliveries(&owed.receipt) <= DELIVERIES_FOR_COMPANY);
+        let tried = ledger.fruitless() > self.chunks.len();
+        tried && self.letters.is_empty() && self.chunks.iter().all(may_go_back)
     }
 
     /// Lets go of what may come again: a chunk that broke the guest stays, so that what is known of it is not lost, and

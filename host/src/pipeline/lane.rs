@@ -257,6 +257,7 @@ impl<P: Processor> Lane<P> {
             match end {
                 None | Some(End::Drained) => return Ok(()),
                 Some(End::Failed { reason }) => return Err(reason),
+                Some(End::Parked { .. }) if held.needs_company(&self.ledger) => return Ok(()),
                 Some(End::Parked { reason }) => self.set(LaneState::Parked { reason }),
             }
         }

@@ -45,7 +45,7 @@ struct Inner {
     /// When the guest survived a call last.
     alive: Option<Instant>,
     /// How many records in a row were condemned with no call in between that the guest survived.
-    condemned: u32,
+    condemned: usize,
     /// After how many pauses in a row it survived nothing.
     fruitless: usize,
 }
@@ -210,13 +210,13 @@ impl Ledger {
         self.lock().fruitless
     }
 
-    /// A record that stood alone was found to break the guest.
-    pub(crate) fn condemned(&self) {
-        self.lock().condemned += 1;
+    /// So many records were found to break the guest.
+    pub(crate) fn condemned(&self, records: usize) {
+        self.lock().condemned += records;
     }
 
     /// How many records in a row were found to break the guest, with no call in between that it survived.
-    pub(crate) fn condemned_in_a_row(&self) -> u32 {
+    pub(crate) fn condemned_in_a_row(&self) -> usize {
         self.lock().condemned
     }
 

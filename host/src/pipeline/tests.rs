@@ -693,7 +693,7 @@ async fn a_guest_that_breaks_on_everything_condemns_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_that_break_the_guest_and_come_alone_are_condemned_a_few_times() {
+async fn where_there_is_nothing_else_to_try_a_few_records_are_condemned_blindly() {
     let mut rig = Rig::new();
     rig.policy.on_reject = OnReject::Skip;
     rig.policy.batch_size = 1;

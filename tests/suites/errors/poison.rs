@@ -99,7 +99,7 @@ async fn a_guest_that_dies_of_everything_is_held_back_and_its_records_are_kept()
     let topic = rig.topic().await;
     let dead_letters = rig.dead_letters().await;
     let connector = rig.scripted(&topic).scaled().set("settings.dies_unless", format!("{}/alive", rig.endpoint.url()));
-    let connector = connector.set("dead_letter.topic", dead_letters.topic());
+    let connector = connector.set("dead_letter.topic", dead_letters.topic()).mapping("flush_interval_ms", 1000);
     let host = rig.run(std::slice::from_ref(&connector)).await;
     rig.endpoint.answer_to("how am I", Answer::status(500));
     rig.publish(&topic, numbered(40)).await;
