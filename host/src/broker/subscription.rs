@@ -23,6 +23,8 @@ const LARGEST_WINDOW: usize = 10_000;
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a consumer that is subscribed asks for its stream before it subscribes anew.
+const RECEIVE_TRIES: u32 = 3;
 /// A Key-Shared consumer that was away for longer than this may have been evicted: the broker then accepts its name and
 /// gives it nothing. The broker evicts after 3 s.
 const EVICTED_AFTER: Duration = Duration::from_secs(2);
@@ -198,9 +200,17 @@ impl Partition {
         let request = self.broker.request(subscribe, &route).await?;
         let consumer_id = self.broker.call(&action, client.subscribe(request)).await?.consumer_id;
 
-        let request = self.broker.request(ReceiveRequest { request_id: 1, consumer_id }, &route).await?;
-        let stream = self.broker.call(&action, client.receive_messages(request)).await?;
-        Ok(Session { route, consumer_id, stream })
+        // The broker hands out records from now on, and counts that: the stream must not wait for a long pause.
+        let mut tries = 1;
+        loop {
+            let request = self.broker.request(ReceiveRequest { request_id: 1, consumer_id }, &route).await?;
+            match self.broker.call(&action, client.receive_messages(request)).await {
+                Ok(stream) => return Ok(Session { route, consumer_id, stream }),
+                Err(error) if tries == RECEIVE_TRIES || !error.is_retryable() => return Err(error),
+                Err(_) => tokio::time::sleep(FIRST_PAUSE).await,
+            }
+            tries += 1;
+        }
     }
 
     /// Passes records on until the stream ends. `None`: nobody listens any more.
