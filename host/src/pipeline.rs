@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use backoff::Backoff;
+use chunk::Chunk;
 use collect::Collector;
 pub(crate) use collect::Intake;
 use decode::Decoder;
@@ -64,49 +65,31 @@ pub(crate) struct Session<'a> {
     pub(crate) dead_letters: Option<&'a mut DeadLetters>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     /// Moves records from `intake` through `processor` until told to drain, or until it can't go on. When it returns,
     /// everything that was written is acknowledged; the rest it gives back.
     pub(crate) async fn run<P: Processor>(
         self,
         intake: &mut impl Intake,
-        processor: &mut P,
+        processor: &'a mut P,
         drain: &CancellationToken,
     ) -> (End, Held) {
         let (to_deliver, batches) = mpsc::channel(1);
         let (to_settle, settlements) = mpsc::channel(SETTLE_BUFFER);
         let (stop, pace) = (drain.child_token(), Pace::default());
         let collector = Collector {
-            decoder: Decoder { schemas: self.schemas, policy: self.policy.clone() },
+            decoder: Decoder { schemas: self.schemas.clone(), policy: self.policy.clone() },
             policy: self.policy.clone(),
             metrics: self.metrics.clone(),
             ledger: self.ledger.clone(),
-            streams: self.streams,
+            streams: self.streams.clone(),
             pace: pace.clone(),
             to_settle: to_settle.clone(),
             to_deliver,
         };
-        let deliverer = Deliverer {
-            processor,
-            policy: self.policy.clone(),
-            metrics: self.metrics.clone(),
-            ledger: self.ledger.clone(),
-            to_settle,
-            pace: pace.clone(),
-            waiting: VecDeque::new(),
-            subscribed: true,
-            written: None,
-        };
-        let settler = Settler {
-            policy: self.policy,
-            metrics: self.metrics,
-            ledger: self.ledger,
-            dead_letters: self.dead_letters,
-            pace,
-            subscribed: true,
-        };
+        let (gaps, (deliverer, settler)) = self.ends(processor, to_settle, pace, VecDeque::new(), true);
         let ((), (delivered, chunks), (settled, letters)) = tokio::join!(
-            collector.run(intake, self.gaps, &stop),
+            collector.run(intake, gaps, &stop),
             deliverer.run(batches, &stop),
             settler.run(settlements, &stop)
         );
@@ -117,7 +100,7 @@ impl Session<'_> {
     pub(crate) async fn work_off<P: Processor>(
         self,
         held: Held,
-        processor: &mut P,
+        processor: &'a mut P,
         drain: &CancellationToken,
     ) -> (Option<End>, Held) {
         let Held { chunks, letters } = held;
@@ -128,27 +111,32 @@ impl Session<'_> {
             let _ = to_settle.try_send(Settlement::Rejected(letter));
         }
         let stop = drain.child_token();
-        let deliverer = Deliverer {
-            processor,
-            policy: self.policy.clone(),
-            metrics: self.metrics.clone(),
-            ledger: self.ledger.clone(),
-            to_settle,
-            pace: Pace::default(),
-            waiting: chunks,
-            subscribed: false,
-            written: None,
-        };
-        let settler = Settler {
-            policy: self.policy,
-            metrics: self.metrics,
-            ledger: self.ledger,
-            dead_letters: self.dead_letters,
-            pace: Pace::default(),
-            subscribed: false,
-        };
+        let (_, (deliverer, settler)) = self.ends(processor, to_settle, Pace::default(), chunks, false);
         let ((delivered, chunks), (settled, letters)) =
             tokio::join!(deliverer.work_off(&stop), settler.run(settlements, &stop));
         (settled.or(delivered), Held { chunks, letters })
+    }
+    /// The second and the third verb; `subscribed`: the broker waits for what they say.
+    fn ends<P: Processor>(
+        self,
+        processor: &'a mut P,
+        to_settle: mpsc::Sender<Settlement>,
+        pace: Pace,
+        waiting: VecDeque<Chunk>,
+        subscribed: bool,
+    ) -> (&'a mut Gaps, (Deliverer<'a, P>, Settler<'a>)) {
+        let Self { policy, schemas: _, metrics, ledger, gaps, streams: _, dead_letters } = self;
+        let deliverer = Deliverer {
+            processor,
+            policy: policy.clone(),
+            metrics: metrics.clone(),
+            ledger: ledger.clone(),
+            to_settle,
+            pace: pace.clone(),
+            waiting,
+            subscribed,
+            written: None,
+        };
+        (gaps, (deliverer, Settler { policy, metrics, ledger, dead_letters, pace, subscribed }))
     }
 }

@@ -9,7 +9,7 @@ mod secure;
 use danube_wasm_tests::{
     endpoint::distinct,
     process::{Process, Signal, get},
-    rig::{CACHE, Connector, Rig},
+    rig::{CACHE, Connector, Rig, Topic},
 };
 
 use crate::{COMMAND, distinct_numbers, numbered};
@@ -68,21 +68,12 @@ async fn a_second_signal_waits_for_nothing() {
     let rig = Rig::start().await;
     let topic = rig.topic().await;
     let connector = rig.http(&topic).set("processing.drain_timeout", "1h");
-    let process = run(&rig, &[&connector]);
-    process.until_ready().await;
-    rig.endpoint.hold();
-    rig.publish(&topic, numbered(5)).await;
-    rig.endpoint.until_requests(1).await;
-    process.signal(Signal::Term).await;
+    let process = stopped_in_a_call(&rig, &topic, &connector).await;
     process.until_stderr("draining").await;
     process.signal(Signal::Int).await;
     let ended = process.end().await;
     assert!(ended.code == Some(1) && ended.stderr.contains("SIGINT again: stopping now"), "{ended:?}");
-
-    rig.endpoint.release();
-    let again = run(&rig, &[&connector]);
-    again.until_ready().await;
-    assert_eq!(distinct_numbers(&rig.endpoint.until_records(5).await), Vec::from_iter(0..5));
+    comes_again(&rig, &connector).await;
 }
 
 #[tokio::test]
@@ -90,16 +81,26 @@ async fn draining_ends_when_its_time_is_up() {
     let rig = Rig::start().await;
     let topic = rig.topic().await;
     let connector = rig.http(&topic).set("processing.drain_timeout", "200ms");
-    let process = run(&rig, &[&connector]);
+    let ended = stopped_in_a_call(&rig, &topic, &connector).await.end().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("after `drain_timeout` (200ms)"), "{ended:?}");
+    comes_again(&rig, &connector).await;
+}
+
+/// A process that got the signal to stop while the endpoint keeps it waiting for an answer to five records.
+async fn stopped_in_a_call(rig: &Rig, topic: &Topic, connector: &Connector) -> Process {
+    let process = run(rig, &[connector]);
     process.until_ready().await;
     rig.endpoint.hold();
-    rig.publish(&topic, numbered(5)).await;
+    rig.publish(topic, numbered(5)).await;
     rig.endpoint.until_requests(1).await;
     process.signal(Signal::Term).await;
-    let ended = process.end().await;
-    assert!(ended.code == Some(1) && ended.stderr.contains("after `drain_timeout` (200ms)"), "{ended:?}");
+    process
+}
+
+/// The next process writes what the last one did not.
+async fn comes_again(rig: &Rig, connector: &Connector) {
     rig.endpoint.release();
-    let again = run(&rig, &[&connector]);
+    let again = run(rig, &[connector]);
     again.until_ready().await;
     assert_eq!(distinct_numbers(&rig.endpoint.until_records(5).await), Vec::from_iter(0..5));
 }

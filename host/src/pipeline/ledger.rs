@@ -181,7 +181,8 @@ impl Ledger {
     /// record out before the host learns that the acknowledgement has arrived.
     pub(crate) fn unanswered(&self) -> usize {
         let inner = self.lock();
-        inner.in_hand - inner.answering
+        // Where a record took the offset of another one that was in hand, both are answered for and one is counted.
+        inner.in_hand.saturating_sub(inner.answering)
     }
 
     /// How many records are settled that the broker was never told about: it will send them again.
@@ -302,6 +303,22 @@ mod tests {
         assert_eq!(ledger.take(&other), Arrival::New { again: false });
         ledger.settled(&receipt(1));
         assert_eq!(ledger.take(&other), Arrival::Duplicate, "what settles the old one does not settle the new one");
+    }
+
+    #[test]
+    fn a_record_may_take_the_place_of_one_that_is_being_acknowledged() {
+        let ledger = ledger();
+        let (old, mut new) = (receipt(1), receipt(1));
+        new.restamp(77);
+        assert_eq!(ledger.take(&old), Arrival::New { again: false });
+        ledger.answering();
+        assert_eq!(ledger.take(&new), Arrival::New { again: false });
+        ledger.answering();
+        assert_eq!(ledger.unanswered(), 0);
+        ledger.answered(&old);
+        ledger.answered(&new);
+        assert_eq!((ledger.unanswered(), ledger.gauge.get()), (0, 0));
+        assert_eq!(ledger.take(&new), Arrival::Settled);
     }
 
     #[test]

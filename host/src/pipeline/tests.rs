@@ -693,6 +693,24 @@ async fn a_guest_that_breaks_on_everything_condemns_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_that_were_all_tried_in_vain_go_back_for_company_a_few_times() {
+    for (sent, goes_back) in [(1, true), (3, true), (4, false)] {
+        let mut rig = Rig::new();
+        rig.policy.on_reject = OnReject::Skip;
+        for _ in 0..sent {
+            rig.send(0..5).await;
+        }
+        let mut seen = rig.run(broken).await;
+        for pass in 0..5 {
+            assert!(!seen.held.needs_company(&seen.lane.ledger), "pass {pass}: not all of them were tried");
+            (_, seen) = seen.park(broken).await;
+        }
+        (_, seen) = seen.park(broken).await;
+        assert_eq!((seen.held.len(), seen.held.needs_company(&seen.lane.ledger)), (5, goes_back), "sent {sent} times");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_nothing_else_to_try_a_few_records_are_condemned_blindly() {
     let mut rig = Rig::new();
     rig.policy.on_reject = OnReject::Skip;
