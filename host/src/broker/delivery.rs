@@ -11,7 +11,11 @@ use tokio::time::Instant;
 
 use super::{Broker, Error, connection::Route};
 
-/// What the producer published, untouched.
+/// danube-client stamps records in milliseconds, the guide promises microseconds. Anything below this is taken for
+/// milliseconds: as microseconds it would be before March 1973, as milliseconds it is before the year 5138.
+const MILLIS_BELOW: u64 = 100_000_000_000_000;
+
+/// What the producer published, untouched but for the unit of its time.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
     /// The bytes as published.
@@ -80,7 +84,7 @@ impl Delivery {
         };
         let content = Content {
             payload: message.payload,
-            publish_time: message.publish_time,
+            publish_time: microseconds(message.publish_time),
             producer: message.producer_name,
             attributes: message.attributes,
             schema_id: message.schema_id,
@@ -172,6 +176,11 @@ impl Answers {
     }
 }
 
+/// Whatever the producer wrote.
+pub(super) fn microseconds(publish_time: u64) -> u64 {
+    if publish_time < MILLIS_BELOW { publish_time.saturating_mul(1000) } else { publish_time }
+}
+
 /// Deliveries without a broker behind them, for the tests of the pipeline.
 #[cfg(test)]
 pub(crate) mod fake {
@@ -232,5 +241,17 @@ pub(crate) mod fake {
             };
             Delivery::new(message, None, self).expect("it has an id")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publish_times_are_microseconds_whatever_the_producer_sent() {
+        assert_eq!(microseconds(1_764_000_000_123), 1_764_000_000_123_000);
+        assert_eq!(microseconds(1_764_000_000_123_456), 1_764_000_000_123_456);
+        assert_eq!(microseconds(0), 0);
     }
 }

@@ -9,7 +9,7 @@ pub const OFFSET: &str = "x-original-topic-offset";
 pub const SUBSCRIPTION: &str = "x-original-subscription";
 /// The broker's id of the producer.
 pub const PRODUCER_ID: &str = "x-original-producer-id";
-/// When the record was published, as its producer wrote it (danube-client: milliseconds since the Unix epoch). Ours.
+/// When the record was published, in microseconds since the Unix epoch. Ours.
 pub const PUBLISH_TIME: &str = "x-original-publish-time";
 /// Why.
 pub const REASON: &str = "x-failure-reason";

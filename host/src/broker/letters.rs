@@ -231,7 +231,7 @@ impl Letter {
     /// When it was dead-lettered; of the broker's own letters, when they were published.
     pub fn time(&self) -> SystemTime {
         let stamped = self.header(header::TIME).and_then(|time| humantime::parse_rfc3339(time).ok());
-        stamped.unwrap_or_else(|| moment(self.content.publish_time))
+        stamped.unwrap_or_else(|| UNIX_EPOCH + Duration::from_micros(self.content.publish_time))
     }
 
     /// [`Letter::time`] as the header has it.
@@ -260,17 +260,6 @@ impl Letter {
     }
 }
 
-/// Producers write milliseconds (danube-client) or microseconds; the year 5138 has as many of the former as 1973 of the
-/// latter.
-fn moment(publish_time: u64) -> SystemTime {
-    const LARGEST_MILLIS: u64 = 100_000_000_000_000;
-    let since = match publish_time {
-        millis @ ..LARGEST_MILLIS => Duration::from_millis(millis),
-        micros => Duration::from_micros(micros),
-    };
-    UNIX_EPOCH + since
-}
-
 async fn acknowledge(receipt: &Receipt) -> Result<(), Error> {
     let mut tries = 1;
     loop {
@@ -287,12 +276,12 @@ async fn acknowledge(receipt: &Receipt) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Answers;
+    use crate::broker::{Answers, delivery::microseconds};
 
     fn letter(headers: &[(&str, &str)], publish_time: u64) -> Letter {
         let Delivery { mut content, receipt } = Answers::recorded().delivery(0, "x");
         content.attributes = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        content.publish_time = publish_time;
+        content.publish_time = microseconds(publish_time);
         Letter { content, receipt }
     }
 

@@ -13,10 +13,6 @@ use crate::{
     schema::{Lookup, SchemaCache, SchemaKey},
 };
 
-/// danube-client stamps records in milliseconds, the guide promises microseconds. Anything below this is taken for
-/// milliseconds: as microseconds it would be before March 1973, as milliseconds it is before the year 5138.
-const MILLIS_BELOW: u64 = 100_000_000_000_000;
-
 /// Decodes the records of one topic.
 #[derive(Debug, Clone)]
 pub(crate) struct Decoder {
@@ -35,7 +31,7 @@ impl Decoder {
                     let original = content.payload;
                     let record = Record {
                         offset: receipt.offset(),
-                        publish_time: microseconds(content.publish_time),
+                        publish_time: content.publish_time,
                         producer: content.producer,
                         partition: receipt.partition(),
                         routing_key: content.routing_key,
@@ -106,24 +102,8 @@ fn reject(receipt: Receipt, content: Content, stage: Stage, reason: String) -> B
     Box::new(Rejected { receipt, content, stage, reason, attempts: 0, counted: false })
 }
 
-fn microseconds(publish_time: u64) -> u64 {
-    if publish_time < MILLIS_BELOW { publish_time.saturating_mul(1000) } else { publish_time }
-}
-
 fn sorted(attributes: std::collections::HashMap<String, String>) -> Vec<(String, String)> {
     let mut attributes: Vec<_> = attributes.into_iter().collect();
     attributes.sort_unstable();
     attributes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn publish_times_are_microseconds_whatever_the_producer_sent() {
-        assert_eq!(microseconds(1_764_000_000_123), 1_764_000_000_123_000);
-        assert_eq!(microseconds(1_764_000_000_123_456), 1_764_000_000_123_456);
-        assert_eq!(microseconds(0), 0);
-    }
 }
