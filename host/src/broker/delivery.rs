@@ -72,6 +72,13 @@ enum Port {
     Recorded(std::sync::Mutex<fake::Recorded>),
 }
 
+impl Content {
+    /// What Key-Shared keeps the order by: the routing key, or the producer's name where there is none.
+    pub fn key(&self) -> &str {
+        self.routing_key.as_deref().unwrap_or(&self.producer)
+    }
+}
+
 impl Delivery {
     pub(super) fn new(message: StreamMessage, partition: Option<u32>, answers: &Answers) -> Option<Self> {
         let receipt = Receipt {

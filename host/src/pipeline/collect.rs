@@ -121,7 +121,7 @@ impl Collector {
     /// Decodes a record and adds it, or sends it on to be settled. An error: the session is over.
     async fn add(&self, delivery: Delivery, growing: &mut Growing, gaps: &mut Gaps) -> Result<(), ()> {
         self.metrics.received.inc();
-        let arrival = self.ledger.take(&delivery.receipt);
+        let arrival = self.ledger.take(&delivery);
         let known = arrival != Arrival::New { again: false };
         if gaps.check(&delivery.receipt, known, &self.metrics) {
             self.metrics.redelivered.inc();

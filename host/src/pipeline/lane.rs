@@ -104,7 +104,7 @@ impl<P: Processor> Lane<P> {
         let dead_letters = dead_letter_topic
             .map(|topic| DeadLetters::new(broker.clone(), topic, format!("{}-dlq", subscribe.consumer_name)));
         Self {
-            ledger: Ledger::new(metrics.inflight.clone()),
+            ledger: Ledger::new(policy.order, metrics.inflight.clone()),
             gaps: Gaps::new(&policy),
             streams: Streams { state, metrics: metrics.clone() },
             broker,
@@ -270,7 +270,7 @@ impl<P: Processor> Lane<P> {
             while self.ledger.untold() > 0 {
                 let Some(event) = subscription.recv().await else { break };
                 let Event::Delivery(delivery) = event else { continue };
-                if self.ledger.take(&delivery.receipt) == Arrival::Settled {
+                if self.ledger.take(&delivery) == Arrival::Settled {
                     delivery.receipt.ack().await?;
                     self.metrics.acknowledged.inc();
                 }

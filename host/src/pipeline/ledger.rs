@@ -1,15 +1,22 @@
 //! What a lane knows of the records that the broker has sent: which are in hand, which went back to it, and which are
 //! settled, should it send them again. It lives as long as the lane, over sessions and pauses.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
-use crate::broker::Receipt;
+use crate::{
+    broker::{Delivery, Receipt},
+    record::Order,
+};
 
 /// How many records are remembered that are not in hand. A record that comes again later than that counts as new, which
 /// costs a second write and no more.
@@ -19,11 +26,16 @@ const REMEMBERED: usize = 16_384;
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     inner: Arc<Mutex<Inner>>,
+    order: Order,
     gauge: Gauge,
 }
 
 /// Partition and offset.
 type Place = (Option<u32>, u64);
+
+/// The records of a partition that have an order among them: the hash of their key, or 0 for all of them. Two keys of one
+/// hash cost a second write and no more.
+type Row = (Option<u32>, u64);
 
 /// Tells a record from another one that got the same offset: a topic can be made anew, and a broker can lose its tail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +47,8 @@ struct Identity {
 #[derive(Debug, Default)]
 struct Inner {
     records: HashMap<Place, Entry>,
+    /// The highest offset of each row with an order that stands in `records`.
+    newest: HashMap<Row, u64>,
     /// The places that are not in hand any more, oldest first. One that was taken again stands here twice.
     remembered: VecDeque<Place>,
     in_hand: usize,
@@ -53,6 +67,9 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     identity: Identity,
+    row: Option<Row>,
+    /// When the receipt came that may answer for it. `None`: whoever still has one holds what must be written again.
+    answerable: Option<Instant>,
     /// How often the broker sent it to this lane.
     deliveries: u32,
     state: State,
@@ -82,15 +99,20 @@ pub(crate) enum Arrival {
 }
 
 impl Ledger {
-    pub(crate) fn new(gauge: Gauge) -> Self {
-        Self { inner: Arc::default(), gauge }
+    pub(crate) fn new(order: Order, gauge: Gauge) -> Self {
+        Self { inner: Arc::default(), order, gauge }
     }
 
     /// Takes a record in.
-    pub(crate) fn take(&self, receipt: &Receipt) -> Arrival {
+    pub(crate) fn take(&self, delivery: &Delivery) -> Arrival {
         let inner = &mut *self.lock();
+        let Delivery { content, receipt } = delivery;
+        let row = self.row(receipt, content.key());
+        if let Some(row) = row {
+            self.follow_back(inner, row, receipt.offset());
+        }
         let identity = Identity::of(receipt);
-        let unknown = Entry { identity, deliveries: 0, state: State::Returned };
+        let unknown = Entry { identity, row, answerable: None, deliveries: 0, state: State::Returned };
         let entry = inner.records.entry(place(receipt)).or_insert(unknown);
         if entry.identity != identity {
             let in_hand = entry.state == State::InHand;
@@ -100,6 +122,10 @@ impl Ledger {
         let again = entry.deliveries > 0;
         entry.deliveries += 1;
         let before = std::mem::replace(&mut entry.state, State::InHand);
+        let duplicate = before == State::InHand && again;
+        if !duplicate {
+            entry.answerable = Some(receipt.received());
+        }
         if before != State::InHand {
             inner.in_hand += 1;
             self.gauge.inc();
@@ -115,9 +141,57 @@ impl Ledger {
         }
     }
 
-    /// An acknowledgement is on its way; [`Ledger::answered`] follows.
-    pub(crate) fn answering(&self) {
-        self.lock().answering += 1;
+    fn row(&self, receipt: &Receipt, key: &str) -> Option<Row> {
+        let group = match self.order {
+            Order::Any => return None,
+            Order::Strict => 0,
+            Order::ByKey => {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                hasher.finish()
+            }
+        };
+        Some((receipt.partition(), group))
+    }
+
+    /// A broker that has forgotten acknowledgements goes back, perhaps to records that this lane has never seen because
+    /// an earlier host wrote them. They will be written once more, behind what this lane wrote since: so that has to be
+    /// written once more too, when it comes again, and what is in hand must not be acknowledged.
+    fn follow_back(&self, inner: &mut Inner, row: Row, offset: u64) {
+        let newest = inner.newest.entry(row).or_insert(offset);
+        if offset >= *newest {
+            *newest = offset;
+            return;
+        }
+        if inner.records.contains_key(&(row.0, offset)) {
+            return;
+        }
+        *newest = offset;
+        let mut returned = Vec::new();
+        for (place, entry) in &mut inner.records {
+            if entry.row != Some(row) || place.1 < offset {
+                continue;
+            }
+            entry.answerable = None;
+            match std::mem::replace(&mut entry.state, State::Returned) {
+                State::InHand => {
+                    inner.in_hand -= 1;
+                    self.gauge.dec();
+                    returned.push(*place);
+                }
+                State::Untold => inner.untold -= 1,
+                State::Returned | State::Settled => {}
+            }
+        }
+        returned.into_iter().for_each(|place| inner.remember(place));
+    }
+
+    /// An acknowledgement is to be sent; [`Ledger::answered`] follows. `false`: it must not be, see [`Ledger::take`].
+    pub(crate) fn answering(&self, receipt: &Receipt) -> bool {
+        let inner = &mut *self.lock();
+        let answerable = inner.may_answer(receipt);
+        inner.answering += usize::from(answerable);
+        answerable
     }
 
     /// The broker has been told, or could not be: either way the record is done.
@@ -132,14 +206,17 @@ impl Ledger {
         self.leave(&mut self.lock(), receipt, State::Untold);
     }
 
-    /// The record was given back by itself.
-    pub(crate) fn returned_one(&self, receipt: &Receipt) {
-        self.leave(&mut self.lock(), receipt, State::Returned);
+    /// The record is to be given back by itself. `false`: it must not be, see [`Ledger::take`].
+    pub(crate) fn giving_back(&self, receipt: &Receipt) -> bool {
+        let inner = &mut *self.lock();
+        let answerable = inner.may_answer(receipt);
+        self.leave(inner, receipt, State::Returned);
+        answerable
     }
 
     fn leave(&self, inner: &mut Inner, receipt: &Receipt, state: State) {
         let place = place(receipt);
-        let Some(entry) = inner.records.get_mut(&place).filter(|entry| entry.identity == Identity::of(receipt)) else {
+        let Some(entry) = inner.records.get_mut(&place).filter(|entry| entry.is_for(receipt)) else {
             return;
         };
         inner.untold += usize::from(state == State::Untold);
@@ -227,17 +304,33 @@ impl Ledger {
 }
 
 impl Inner {
+    /// Whoever is forgotten may be answered for.
+    fn may_answer(&self, receipt: &Receipt) -> bool {
+        self.records.get(&place(receipt)).is_none_or(|entry| entry.is_for(receipt))
+    }
+
     /// Remembers a place that is not in hand any more, and forgets the oldest beyond the limit.
     fn remember(&mut self, place: Place) {
         self.remembered.push_back(place);
-        if self.remembered.len() > REMEMBERED
+        while self.remembered.len() > REMEMBERED
             && let Some(oldest) = self.remembered.pop_front()
-            && let Some(entry) = self.records.get(&oldest)
-            && entry.state != State::InHand
         {
+            let Some(entry) = self.records.get(&oldest).filter(|entry| entry.state != State::InHand) else { continue };
             self.untold -= usize::from(entry.state == State::Untold);
+            if let Some(row) = entry.row
+                && self.newest.get(&row) == Some(&oldest.1)
+            {
+                self.newest.remove(&row);
+            }
             self.records.remove(&oldest);
         }
+    }
+}
+
+impl Entry {
+    /// Whether the receipt may answer for it.
+    fn is_for(&self, receipt: &Receipt) -> bool {
+        self.identity == Identity::of(receipt) && self.answerable == Some(receipt.received())
     }
 }
 
@@ -249,90 +342,4 @@ impl Identity {
 
 fn place(receipt: &Receipt) -> Place {
     (receipt.partition(), receipt.offset())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::broker::Answers;
-
-    fn receipt(offset: u64) -> Receipt {
-        Answers::recorded().delivery(offset, "{}").receipt
-    }
-
-    fn ledger() -> Ledger {
-        Ledger::new(Gauge::default())
-    }
-
-    #[test]
-    fn what_is_in_hand_is_a_duplicate_and_what_is_settled_stays_so() {
-        let ledger = ledger();
-        assert_eq!(ledger.take(&receipt(1)), Arrival::New { again: false });
-        assert_eq!(ledger.take(&receipt(1)), Arrival::Duplicate);
-        assert_eq!(ledger.unanswered(), 1);
-        ledger.answering();
-        assert_eq!(ledger.unanswered(), 0);
-        ledger.answered(&receipt(1));
-        assert_eq!(ledger.take(&receipt(1)), Arrival::Settled);
-        assert_eq!((ledger.unanswered(), ledger.deliveries(&receipt(1))), (1, 3));
-    }
-
-    #[test]
-    fn what_went_back_comes_again_unless_it_was_settled_meanwhile() {
-        let ledger = ledger();
-        ledger.take(&receipt(0));
-        ledger.take(&receipt(1));
-        ledger.returned();
-        assert_eq!((ledger.unanswered(), ledger.gauge.get()), (0, 0));
-        ledger.settled(&receipt(0));
-        assert_eq!(ledger.untold(), 1);
-        assert_eq!(ledger.take(&receipt(0)), Arrival::Settled);
-        assert_eq!(ledger.take(&receipt(1)), Arrival::New { again: true });
-        assert_eq!(ledger.untold(), 0);
-        assert_eq!((ledger.unanswered(), ledger.gauge.get()), (2, 2));
-    }
-
-    #[test]
-    fn another_record_with_the_offset_of_a_settled_one_is_new() {
-        let ledger = ledger();
-        ledger.take(&receipt(1));
-        ledger.answering();
-        ledger.answered(&receipt(1));
-        let mut other = receipt(1);
-        other.restamp(77);
-        assert_eq!(ledger.take(&other), Arrival::New { again: false });
-        ledger.settled(&receipt(1));
-        assert_eq!(ledger.take(&other), Arrival::Duplicate, "what settles the old one does not settle the new one");
-    }
-
-    #[test]
-    fn a_record_may_take_the_place_of_one_that_is_being_acknowledged() {
-        let ledger = ledger();
-        let (old, mut new) = (receipt(1), receipt(1));
-        new.restamp(77);
-        assert_eq!(ledger.take(&old), Arrival::New { again: false });
-        ledger.answering();
-        assert_eq!(ledger.take(&new), Arrival::New { again: false });
-        ledger.answering();
-        assert_eq!(ledger.unanswered(), 0);
-        ledger.answered(&old);
-        ledger.answered(&new);
-        assert_eq!((ledger.unanswered(), ledger.gauge.get()), (0, 0));
-        assert_eq!(ledger.take(&new), Arrival::Settled);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let ledger = ledger();
-        let in_hand = u64::MAX;
-        ledger.take(&receipt(in_hand));
-        for offset in 0..REMEMBERED as u64 + 10 {
-            ledger.take(&receipt(offset));
-            ledger.settled(&receipt(offset));
-        }
-        assert_eq!(ledger.lock().records.len(), REMEMBERED + 1);
-        assert_eq!(ledger.take(&receipt(0)), Arrival::New { again: false });
-        assert_eq!(ledger.take(&receipt(REMEMBERED as u64 + 9)), Arrival::Settled);
-        assert_eq!(ledger.take(&receipt(in_hand)), Arrival::Duplicate);
-    }
 }

@@ -159,7 +159,9 @@ impl Answerer {
     }
 
     async fn acknowledge(&self, receipt: &Receipt) {
-        self.ledger.answering();
+        if !self.ledger.answering(receipt) {
+            return;
+        }
         let begun = Instant::now();
         match acknowledge(receipt).await {
             Ok(()) => {
@@ -179,7 +181,9 @@ impl Answerer {
 
     /// Out of hand first: the broker may send it again before the answer is back.
     async fn give_back(&self, receipt: &Receipt, after: Duration, reason: &str) {
-        self.ledger.returned_one(receipt);
+        if !self.ledger.giving_back(receipt) {
+            return;
+        }
         if let Err(error) = receipt.nack(after, reason).await {
             tracing::warn!(
                 partition = receipt.partition(), offset = receipt.offset(), %error,

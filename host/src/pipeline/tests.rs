@@ -152,7 +152,7 @@ impl Lane {
         let broker = Broker::new(&options).await.unwrap();
         let metrics = Metrics::default();
         Self {
-            ledger: Ledger::new(metrics.lane("c", "/default/t").inflight),
+            ledger: Ledger::new(rig.policy.order, metrics.lane("c", "/default/t").inflight),
             gaps: Gaps::new(&rig.policy),
             policy: Arc::new(rig.policy.clone()),
             schemas: Arc::new(SchemaCache::new(broker)),
