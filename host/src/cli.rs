@@ -6,6 +6,7 @@ mod dlq;
 mod findings;
 mod inspect;
 mod run;
+mod storage;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -40,6 +41,9 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
+    /// Compile one component for the host that started this.
+    #[command(hide = true)]
+    Compile(crate::guest::WorkerArgs),
     /// Show dead letters, or give them back to the topics that they came from.
     Dlq(dlq::Dlq),
 }
@@ -80,6 +84,7 @@ impl Cli {
             Command::Run(run) => run.execute(&environment).await,
             Command::Check(check) => check.execute(&environment).await,
             Command::Inspect(inspect) => inspect.execute().await,
+            Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
         };
@@ -106,7 +111,7 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Dlq(_) => "warn",
+            Self::Check(_) | Self::Inspect(_) | Self::Compile(_) | Self::Dlq(_) => "warn",
             // It says itself why its connector failed.
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }

@@ -21,7 +21,7 @@ use crate::{
     status::{Phase, Status},
 };
 
-pub(crate) use build::broker_options;
+pub(crate) use build::{broker_options, compile_limits};
 use plan::LanePlan;
 use processor::GuestProcessor;
 
@@ -92,7 +92,8 @@ impl Connector {
     async fn compile(&self) -> Result<Component, Failure> {
         let config = &self.config.component;
         let begun = std::time::Instant::now();
-        let compiled = self.engine.compile_file(&config.path, config.sha256).await;
+        let compiled =
+            self.engine.compile_file(&config.path, config.sha256, &compile_limits(&self.config.limits)).await;
         let component =
             compiled.map_err(|error| Failure::Component { error: Box::new(error), file: self.config.file.clone() })?;
         tracing::info!(component = %config.path.display(), sha256 = component.sha256(), "compiled in {:.1?}", begun.elapsed());

@@ -3,11 +3,14 @@
 //! the guest. After a trap or a missed deadline an instance is gone; a new one costs about a millisecond.
 
 mod abi;
+mod cache;
+mod compile;
 mod component;
 mod consumer;
 mod engine;
 mod error;
 mod instance;
+mod limit;
 mod state;
 
 #[cfg(test)]
@@ -17,9 +20,13 @@ mod tests;
 
 pub use self::{
     abi::Contract,
+    cache::{CacheError, CodeCache},
+    compile::{CompileLimits, Compiler},
     component::{Area, Component, Import},
     consumer::ConsumerConfig,
     engine::{Engine, EngineOptions},
     error::Error,
     instance::{Instance, InstanceOptions},
+    limit::InstanceLimits,
 };
+pub(crate) use compile::{WorkerArgs, serve as serve_compiler};

@@ -1,7 +1,7 @@
 //! Many connectors in one process. They share the engine, the metrics and the runtime, and nothing else: one that fails
 //! to start, or dies, is shown as failed while the others run.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -16,12 +16,12 @@ use crate::{
 };
 
 /// What a host needs besides its connectors.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub struct HostOptions {
     /// Where `/metrics`, `/livez` and `/readyz` are served. `None`: nowhere.
     pub listen: Option<SocketAddr>,
-    /// Where compiled components are kept between runs. `None`: nowhere.
-    pub cache_dir: Option<PathBuf>,
+    /// Where components are compiled, and kept between runs.
+    pub engine: EngineOptions,
 }
 
 /// Why a host could not start.
@@ -52,12 +52,12 @@ pub struct Host {
 
 impl Host {
     /// Takes the address and makes the engine; connectors start in [`Host::run`].
-    pub async fn new(configs: Vec<Config>, options: &HostOptions) -> Result<Self, Error> {
+    pub async fn new(configs: Vec<Config>, options: HostOptions) -> Result<Self, Error> {
         let listener = match options.listen {
             None => None,
             Some(addr) => Some(TcpListener::bind(addr).await.map_err(|error| Error::Listen { addr, error })?),
         };
-        let engine = Engine::new(&EngineOptions { cache_dir: options.cache_dir.clone() })?;
+        let engine = Engine::new(options.engine)?;
         let metrics = Arc::new(Metrics::default());
         let status = Status::new(metrics.clone());
         for config in &configs {

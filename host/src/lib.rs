@@ -38,6 +38,7 @@
 //!   cli/findings.rs        what a component imports, held against what its file grants
 //!   cli/inspect.rs         what a component is
 //!   cli/dev.rs             broker in memory, connector, receiver and records in one process
+//!   cli/storage.rs         where compiled components are kept between runs
 //!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
 //! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)
 //!   config/                one file for each table; mistake.rs, caution.rs, help.rs and snippet.rs say what is wrong and
@@ -84,9 +85,13 @@
 //!   codec/protobuf.rs      Protobuf to JSON; protobuf/definition.rs finds the message type
 //! schema.rs                the registry's schemas, remembered
 //! guest.rs                 wasmtime
-//!   guest/engine.rs        one engine for the process, its clock, compiling
+//!   guest/engine.rs        one engine for the process, its clock, the way from a file to a component
+//!   guest/compile.rs       reads and compiles within limits; compile/process.rs and compile/worker.rs are the two sides
+//!                          of a compiler in a process of its own
+//!   guest/cache.rs         compiled code, kept where nobody else can write (cache/folder.rs)
 //!   guest/component.rs     what a compiled component is and imports
 //!   guest/instance.rs      a running guest and its deadlines
+//!   guest/limit.rs         what an instance may hold
 //!   guest/consumer.rs      what a guest wants to consume
 //!   guest/state.rs         what the host keeps for an instance: WASI, limits
 //!   guest/abi.rs           the versions of the contract, one module each (abi/v0_1.rs)

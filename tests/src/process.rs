@@ -17,7 +17,8 @@ use tokio::{
 use crate::{soon, until};
 
 /// Variables that the command takes settings from.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
+    "CACHE_DIRECTORY",
     "CONNECTOR_CONFIG_PATH",
     "CONNECTOR_NAME",
     "DANUBE_SERVICE_URL",
@@ -72,6 +73,8 @@ impl Process {
         for name in SETTINGS {
             command.env_remove(name);
         }
+        // Nothing is left in the folders of the user who runs the tests.
+        command.env("XDG_CACHE_HOME", concat!(env!("OUT_DIR"), "/cache"));
         command.current_dir(folder).args(args).envs(variables.iter().copied()).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"));

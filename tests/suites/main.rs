@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod cli;
+mod compile;
 mod delivery;
 mod dlq;
 mod errors;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Files, Stop, findings};
 use crate::{
     config::{self, Config, Environment},
-    guest::{Component, Engine, EngineOptions},
+    connector::compile_limits,
+    guest::{Compiler, Component, Engine, EngineOptions},
 };
 
 /// `danube-wasm check`
@@ -35,7 +36,7 @@ struct Checked {
 
 impl Check {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
-        let engine = Engine::new(&EngineOptions::default())?;
+        let engine = Engine::new(EngineOptions { cache: None, compiler: Compiler::this_program() })?;
         let mut checked = Vec::new();
         for (path, loaded) in config::load_each(&self.files.paths, environment) {
             let file = path.display().to_string();
@@ -61,7 +62,8 @@ impl Check {
             config: self.print_config.then(|| config::print_config(config)),
             ..Checked::of(file)
         };
-        match engine.compile_file(&config.component.path, config.component.sha256).await {
+        let limits = compile_limits(&config.limits);
+        match engine.compile_file(&config.component.path, config.component.sha256, &limits).await {
             Ok(component) => {
                 checked.warnings.extend(findings::grants_against_imports(config, &component));
                 checked.component = Some(component);

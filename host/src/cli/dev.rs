@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use danube_dev_broker::{DevBroker, DevBrokerConfig};
 
 use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
-use super::Stop;
+use super::{Stop, storage::Storage};
 use crate::{
     config::Environment,
     host::{Host, HostOptions},
@@ -47,6 +47,8 @@ pub(super) struct Dev {
     /// Give up when nothing has moved for so long.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
     patience: Duration,
+    #[command(flatten)]
+    storage: Storage,
 }
 
 /// What `dev` takes for success.
@@ -69,7 +71,8 @@ impl Dev {
         let mut publisher = Publisher::new(broker.url(), &topic).await?;
 
         let summary = Summary::begin(&workbench, &broker, &receiver, &topic, records.len());
-        let host = Host::new(vec![workbench.config.clone()], &HostOptions { listen: None, cache_dir: None }).await?;
+        let options = HostOptions { listen: None, engine: self.storage.engine(environment)? };
+        let host = Host::new(vec![workbench.config.clone()], options).await?;
         let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
         shutdown.on_signals()?;
         let running = tokio::spawn(host.run(shutdown.clone()));

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use serde_json::json;
 
 use super::Stop;
-use crate::guest::{self, Area, Component, Engine, EngineOptions};
+use crate::guest::{self, Area, CompileLimits, Compiler, Component, Engine, EngineOptions};
 
 /// `danube-wasm inspect`
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) async fn execute(self) -> Result<ExitCode, Stop> {
-        let engine = Engine::new(&EngineOptions::default())?;
-        let component = match engine.compile_file(&self.file, None).await {
+        let engine = Engine::new(EngineOptions { cache: None, compiler: Compiler::this_program() })?;
+        let component = match engine.compile_file(&self.file, None, &CompileLimits::default()).await {
             Ok(component) => component,
             Err(error @ guest::Error::Engine { .. }) => return Err(error.into()),
             Err(error) => return Err(Stop::Usage(format!("error: {error}"))),

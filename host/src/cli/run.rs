@@ -1,8 +1,8 @@
 //! `danube-wasm run`: the main job.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, str::FromStr};
+use std::{net::SocketAddr, process::ExitCode, str::FromStr};
 
-use super::{Files, Stop};
+use super::{Files, Stop, storage::Storage};
 use crate::{
     config::{self, Environment},
     host::{Host, HostOptions},
@@ -21,9 +21,8 @@ pub(super) struct Run {
     /// of the connector files, else 9090.
     #[arg(long, env = "DANUBE_WASM_LISTEN", value_name = "ADDR|none")]
     listen: Option<Listen>,
-    /// Keep compiled components here, so that the next start is fast.
-    #[arg(long, env = "DANUBE_WASM_CACHE_DIR", value_name = "FOLDER")]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    storage: Storage,
 }
 
 /// Where to serve metrics and health, if anywhere.
@@ -65,7 +64,7 @@ impl Run {
             Some(Listen(addr)) => addr,
             None => Some(default_listen(&configs)?),
         };
-        let host = Host::new(configs, &HostOptions { listen, cache_dir: self.cache_dir }).await?;
+        let host = Host::new(configs, HostOptions { listen, engine: self.storage.engine(environment)? }).await?;
         for (path, error) in broken {
             let text = error.to_string();
             tracing::error!("{}", text.trim_end());

@@ -34,6 +34,7 @@ const CASES: &[(&str, Variables)] = &[
     ("filters_without_keys", &[]),
     ("half_identity", &[]),
     ("https_without_authority", &[]),
+    ("limits_out_of_range", &[]),
     ("mapping_twice", &[]),
     ("mappings_are_no_array", &[]),
     ("mappings_are_no_tables", &[]),

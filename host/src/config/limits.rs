@@ -1,4 +1,4 @@
-//! `[limits]`: what one instance of the guest may use.
+//! `[limits]`: what one instance of the guest may use, and what its component may take to get there.
 
 use std::time::Duration;
 
@@ -7,7 +7,11 @@ use super::{caution::Caution, raw, resolver::Resolver, snippet::Place};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// What one instance of the guest may use.
+/// What a guest may pass to the host in one call is bounded by its memory, for it can't honestly have more. Lists of
+/// small records take more room on the host than in the guest, so small guests get this many bytes all the same.
+const LEAST_HOSTCALL_FUEL: u64 = 16 * MIB;
+
+/// What one instance of the guest may use, and what its component may take to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// All linear memories of the instance together, in bytes.
@@ -28,6 +32,22 @@ pub struct Limits {
     pub http_concurrency: u32,
     /// The most log lines that are kept in a second.
     pub log_lines_per_second: u32,
+    /// The most core modules that make up the instance.
+    pub core_instances: u32,
+    /// The most linear memories of the instance.
+    pub memories: u32,
+    /// The most tables of the instance.
+    pub tables: u32,
+    /// The most handles (streams, requests, files and so on) that it holds at once.
+    pub resources: u32,
+    /// The most bytes that it may pass to the host in one call.
+    pub hostcall_fuel: u64,
+    /// The largest component file, in bytes.
+    pub component_size: u64,
+    /// The longest compilation.
+    pub compile_timeout: Duration,
+    /// The most memory that compiling may take, in bytes.
+    pub compile_memory: u64,
 }
 
 impl Default for Limits {
@@ -42,6 +62,14 @@ impl Default for Limits {
             http_response_body: 16 * MIB,
             http_concurrency: 16,
             log_lines_per_second: 200,
+            core_instances: 1000,
+            memories: 100,
+            tables: 1000,
+            resources: 1000,
+            hostcall_fuel: 256 * MIB,
+            component_size: 64 * MIB,
+            compile_timeout: Duration::from_secs(60),
+            compile_memory: 2 * GIB,
         }
     }
 }
@@ -50,8 +78,11 @@ impl Limits {
     pub(super) fn resolve(written: &raw::Limits, ack_timeout: Duration, resolver: &mut Resolver<'_>) -> Self {
         let default = Self::default();
         let (w, r) = (written, resolver);
+        let memory = r.size("memory", &w.memory, default.memory, MIB..=64 * GIB);
+        let count =
+            |r: &mut Resolver<'_>, key, written, default| r.integer(key, written, 1..=100_000).unwrap_or(default);
         let limits = Self {
-            memory: r.size("memory", &w.memory, default.memory, MIB..=64 * GIB),
+            memory,
             call_timeout: r.duration("call_timeout", &w.call_timeout, default.call_timeout),
             start_timeout: r.duration("start_timeout", &w.start_timeout, default.start_timeout),
             http_timeout: r.duration("http_timeout", &w.http_timeout, default.http_timeout),
@@ -73,6 +104,14 @@ impl Limits {
             log_lines_per_second: r
                 .integer("log_lines_per_second", &w.log_lines_per_second, 0..=1_000_000)
                 .unwrap_or(default.log_lines_per_second),
+            core_instances: count(r, "core_instances", &w.core_instances, default.core_instances),
+            memories: count(r, "memories", &w.memories, default.memories),
+            tables: count(r, "tables", &w.tables, default.tables),
+            resources: count(r, "resources", &w.resources, default.resources),
+            hostcall_fuel: r.size("hostcall_fuel", &w.hostcall_fuel, memory.max(LEAST_HOSTCALL_FUEL), MIB..=64 * GIB),
+            component_size: r.size("component_size", &w.component_size, default.component_size, 1 << 10..=GIB),
+            compile_timeout: r.duration("compile_timeout", &w.compile_timeout, default.compile_timeout),
+            compile_memory: r.size("compile_memory", &w.compile_memory, default.compile_memory, 64 * MIB..=64 * GIB),
         };
         if limits.call_timeout >= ack_timeout {
             let place = w.call_timeout.as_ref().map_or(Place::File, |written| Place::Span(written.span()));

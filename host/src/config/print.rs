@@ -120,6 +120,14 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         http_response_body,
         http_concurrency,
         log_lines_per_second,
+        core_instances,
+        memories,
+        tables,
+        resources,
+        hostcall_fuel,
+        component_size,
+        compile_timeout,
+        compile_memory,
     } = limits;
     raw::Limits {
         memory: size(*memory),
@@ -131,6 +139,14 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         http_response_body: size(*http_response_body),
         http_concurrency: integer(*http_concurrency),
         log_lines_per_second: integer(*log_lines_per_second),
+        core_instances: integer(*core_instances),
+        memories: integer(*memories),
+        tables: integer(*tables),
+        resources: integer(*resources),
+        hostcall_fuel: size(*hostcall_fuel),
+        component_size: size(*component_size),
+        compile_timeout: duration(*compile_timeout),
+        compile_memory: size(*compile_memory),
     }
 }
 

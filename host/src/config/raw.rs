@@ -97,6 +97,14 @@ pub(super) struct Limits {
     pub(super) http_response_body: Option<Quantity>,
     pub(super) http_concurrency: Option<Integer>,
     pub(super) log_lines_per_second: Option<Integer>,
+    pub(super) core_instances: Option<Integer>,
+    pub(super) memories: Option<Integer>,
+    pub(super) tables: Option<Integer>,
+    pub(super) resources: Option<Integer>,
+    pub(super) hostcall_fuel: Option<Quantity>,
+    pub(super) component_size: Option<Quantity>,
+    pub(super) compile_timeout: Option<Quantity>,
+    pub(super) compile_memory: Option<Quantity>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::{
         logging::LogOptions,
     },
     config::{self, Config},
-    guest::InstanceOptions,
+    guest::{CompileLimits, InstanceLimits, InstanceOptions},
 };
 
 pub(crate) fn broker_options(broker: &config::Broker) -> BrokerOptions {
@@ -25,6 +25,10 @@ pub(crate) fn broker_options(broker: &config::Broker) -> BrokerOptions {
         config::Token::File(path) => Token::File(path.clone()),
     });
     BrokerOptions { url: broker.url.expose().to_owned(), tls, token }
+}
+
+pub(crate) fn compile_limits(limits: &config::Limits) -> CompileLimits {
+    CompileLimits { size: limits.component_size, time: limits.compile_timeout, memory: limits.compile_memory }
 }
 
 /// The way out of all instances of a connector.
@@ -42,13 +46,18 @@ pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)
 }
 
+fn instance_limits(limits: &config::Limits) -> InstanceLimits {
+    let config::Limits { memory, core_instances, memories, tables, resources, hostcall_fuel, .. } = *limits;
+    InstanceLimits { memory, core_instances, memories, tables, resources, hostcall_fuel }
+}
+
 pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>) -> InstanceOptions {
     InstanceOptions {
         connector_name: config.connector_name.as_str().into(),
         instance,
         settings: SecretString::from(config.settings.expose_json()),
         env: config.capabilities.env.clone(),
-        memory: config.limits.memory,
+        limits: instance_limits(&config.limits),
         call_timeout: config.limits.call_timeout,
         start_timeout: config.limits.start_timeout,
         gate: gate.clone(),

@@ -48,7 +48,7 @@ impl GuestProcessor {
         let Some(instance) = &mut self.instance else { return };
         if !instance.is_usable() {
             self.instance = None;
-        } else if instance.memory_bytes() as f64 > RETIRE_ABOVE * self.options.memory as f64 {
+        } else if instance.memory_bytes() as f64 > RETIRE_ABOVE * self.options.limits.memory as f64 {
             tracing::debug!(connector = %self.options.connector_name, memory = instance.memory_bytes(), "replacing an instance that has grown");
             self.shutdown().await;
         }
@@ -105,12 +105,16 @@ fn in_a_call(error: guest::Error) -> ProcessError {
         error @ (guest::Error::Trap { .. }
         | guest::Error::Deadline { .. }
         | guest::Error::OutOfMemory { .. }
+        | guest::Error::Exceeded { .. }
         | guest::Error::Contract { .. }
         | guest::Error::Unusable) => ProcessError::Broken { reason: error.to_string() },
         error @ (guest::Error::Read { .. }
         | guest::Error::Digest { .. }
         | guest::Error::NotAComponent { .. }
         | guest::Error::Compile { .. }
+        | guest::Error::TooLarge { .. }
+        | guest::Error::CompileTimeout { .. }
+        | guest::Error::CompileMemory { .. }
         | guest::Error::World { .. }
         | guest::Error::Link { .. }
         | guest::Error::Engine { .. }) => ProcessError::Fatal { reason: error.to_string() },

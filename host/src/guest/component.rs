@@ -92,27 +92,31 @@ impl Component {
     }
 }
 
-/// Compiles `bytes`. Blocks for as long as that takes, which may be seconds.
-pub(super) fn build(
-    engine: &wasmtime::Engine,
-    linker: &Linker<State>,
-    name: &str,
-    bytes: &[u8],
-    expected: Option<[u8; 32]>,
-) -> Result<Component, Error> {
+/// The digest of `bytes`, in hex, if they are what is expected and look like a component.
+pub(super) fn identify(name: &str, bytes: &[u8], expected: Option<[u8; 32]>) -> Result<String, Error> {
     let path = || name.to_owned();
     let sha256 =
         digest(bytes, expected).map_err(|(expected, found)| Error::Digest { expected, found, path: path() })?;
     probe::is_component(bytes).map_err(|what| Error::NotAComponent { path: path(), what })?;
-    let compiled = wasmtime::component::Component::from_binary(engine, bytes)
-        .map_err(|error| Error::Compile { path: path(), message: clip(format!("{error:#}")) })?;
+    Ok(sha256)
+}
+
+/// Makes a component of its compiled code: finds its contract and links its imports. Blocks for some milliseconds.
+pub(super) fn build(
+    engine: &wasmtime::Engine,
+    linker: &Linker<State>,
+    name: &str,
+    sha256: String,
+    compiled: &wasmtime::component::Component,
+) -> Result<Component, Error> {
+    let path = || name.to_owned();
     let shape = compiled.component_type();
     let contract = probe::contract(engine, &shape).map_err(|wrong| wrong.into_error(path()))?;
     let imports = imports::resolve(shape.imports(engine).map(|(name, _)| name));
     let imports = imports.map_err(|missing| Error::Link { path: path(), missing })?;
     let exports = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
     let unlinked = |error: wasmtime::Error| Error::Link { path: path(), missing: vec![clip(format!("{error:#}"))] };
-    let pre = linker.instantiate_pre(&compiled).map_err(unlinked)?;
+    let pre = linker.instantiate_pre(compiled).map_err(unlinked)?;
     let has_lifecycle = probe::exported(engine, &shape, contract.lifecycle()).is_some();
     let indices = abi::Exports::new(contract, &pre, has_lifecycle).map_err(unlinked)?;
     let name = name.to_owned();
@@ -127,7 +131,7 @@ fn digest(bytes: &[u8], expected: Option<[u8; 32]>) -> Result<String, (String, S
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,25 +1,39 @@
 //! One wasmtime engine for the process: its settings, its clock, and the way from a file to a component.
 
 use std::{
-    path::{Path, PathBuf},
+    hash::{Hash, Hasher},
+    path::Path,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
 use bytes::Bytes;
-use wasmtime::{Cache, CacheConfig, Config, OptLevel, component::Linker};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use wasmtime::{Config, OptLevel, component::Linker};
 
-use super::{Component, Error, abi, component, state::State};
+use super::{
+    CodeCache, CompileLimits, Compiler, Component, Error, abi,
+    cache::CodeId,
+    compile,
+    component::{self, hex},
+    error::clip,
+    state::State,
+};
 
 /// How long a guest may compute before it makes room for other tasks. Deadlines are checked at the same moments.
 const TICK: Duration = Duration::from_millis(10);
+/// Components that are compiled at a time. One compilation already uses all processors for most of its time.
+const COMPILATIONS: usize = 2;
 
 /// Settings of the engine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct EngineOptions {
     /// Where compiled components are kept for the next start; without it every start compiles.
-    pub cache_dir: Option<PathBuf>,
+    pub cache: Option<CodeCache>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 /// Compiles components and drives their instances. Clones share everything.
@@ -29,6 +43,9 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<State>,
+    cache: Option<CodeCache>,
+    compiler: Compiler,
+    compilations: Semaphore,
     // Dropping it ends the clock.
     _clock: mpsc::Sender<()>,
 }
@@ -43,24 +60,32 @@ impl Engine {
     /// Sets up wasmtime and starts the clock that makes guests yield.
     ///
     /// # Errors
-    /// [`Error::Engine`] if wasmtime does not run on this machine or the cache folder can't be used.
-    pub fn new(options: &EngineOptions) -> Result<Self, Error> {
+    /// [`Error::Engine`] if wasmtime does not run on this machine.
+    pub fn new(options: EngineOptions) -> Result<Self, Error> {
         let failed = |error| Error::engine(&error);
-        let engine = wasmtime::Engine::new(&config(options)?).map_err(failed)?;
+        let EngineOptions { cache, compiler } = options;
+        let engine = wasmtime::Engine::new(&config()).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
         let clock = start_clock(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
-        Ok(Self(Arc::new(Inner { engine, linker, _clock: clock })))
+        let compilations = Semaphore::new(COMPILATIONS);
+        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, _clock: clock })))
     }
 
     /// Reads and compiles a file, away from the async threads.
     ///
     /// # Errors
-    /// Everything that can be known before a start: [`Error::Read`], [`Error::Digest`] (checked before anything is done
-    /// with the content), [`Error::NotAComponent`], [`Error::Compile`], [`Error::World`], [`Error::Link`].
-    pub async fn compile_file(&self, path: &Path, expected_sha256: Option<[u8; 32]>) -> Result<Component, Error> {
-        let bytes = tokio::fs::read(path).await;
-        let bytes = bytes.map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        self.compile(&path.display().to_string(), bytes.into(), expected_sha256).await
+    /// Everything that can be known before a start: [`Error::Read`], [`Error::TooLarge`], [`Error::Digest`] (checked before
+    /// anything is done with the content), [`Error::NotAComponent`], [`Error::Compile`], [`Error::CompileTimeout`],
+    /// [`Error::CompileMemory`], [`Error::World`], [`Error::Link`].
+    pub async fn compile_file(
+        &self,
+        path: &Path,
+        expected_sha256: Option<[u8; 32]>,
+        limits: &CompileLimits,
+    ) -> Result<Component, Error> {
+        let (file, size) = (path.to_owned(), limits.size);
+        let bytes = blocking(move || compile::read(&file, size)).await?;
+        self.compile(&path.display().to_string(), bytes, expected_sha256, limits).await
     }
 
     /// Compiles bytes, away from the async threads. `name` stands for them in messages.
@@ -72,17 +97,70 @@ impl Engine {
         name: &str,
         bytes: Bytes,
         expected_sha256: Option<[u8; 32]>,
+        limits: &CompileLimits,
     ) -> Result<Component, Error> {
+        let (name_there, component) = (name.to_owned(), bytes.clone());
+        let sha256 = blocking(move || component::identify(&name_there, &component, expected_sha256)).await?;
+        let id = CodeId { sha256, engine: fingerprint(&self.0.engine) };
+        if let Some(component) = self.compiled_before(name, &id).await {
+            return component;
+        }
+        let compiled = async {
+            // Those who wait here don't lose time of their own.
+            let _turn = self.0.compilations.acquire().await;
+            self.0.compiler.compile(&self.0.engine, name, bytes, limits).await
+        };
+        let code = compiled.await?;
         let (this, name) = (self.clone(), name.to_owned());
-        let compiling = tokio::task::spawn_blocking(move || {
-            let Inner { engine, linker, .. } = &*this.0;
-            component::build(engine, linker, &name, &bytes, expected_sha256)
+        blocking(move || {
+            let component = this.load(&name, &id, &code)?;
+            if let Some(cache) = &this.0.cache {
+                let kept = cache.store(&id, &code);
+                kept.unwrap_or_else(
+                    |error| tracing::warn!(folder = %cache.path().display(), %error, "compiled code is not kept"),
+                );
+            }
+            Ok(component)
+        })
+        .await
+    }
+
+    /// What was compiled in an earlier run, if it still loads.
+    async fn compiled_before(&self, name: &str, id: &CodeId) -> Option<Result<Component, Error>> {
+        let (this, name, id) = (self.clone(), name.to_owned(), id.clone());
+        let loaded = blocking(move || {
+            let Some(code) = this.0.cache.as_ref().and_then(|cache| cache.load(&id)) else { return Ok(None) };
+            match this.load(&name, &id, &code) {
+                Err(Error::Engine { message }) => {
+                    tracing::warn!(component = name, "kept code does not load, and is compiled anew: {message}");
+                    Ok(None)
+                }
+                other => other.map(Some),
+            }
         });
-        compiling.await.map_err(|error| Error::Engine { message: format!("compiling was cut short: {error}") })?
+        loaded.await.transpose()
+    }
+
+    /// [`Error::Engine`]: the code is none of this engine.
+    fn load(&self, name: &str, id: &CodeId, code: &[u8]) -> Result<Component, Error> {
+        let Inner { engine, linker, .. } = &*self.0;
+        #[expect(unsafe_code, reason = "there is no other way to keep code between runs")]
+        // SAFETY: loading native code is as safe as the code is. This comes from the compiler that this host has just run
+        // for itself, or from the cache, which gives out only what this user's host wrote and no one has changed since.
+        let compiled = unsafe { wasmtime::component::Component::deserialize(engine, code) };
+        let compiled = compiled.map_err(|error| Error::Engine { message: clip(format!("{error:#}")) })?;
+        component::build(engine, linker, name, id.sha256.clone(), &compiled)
     }
 }
 
-fn config(options: &EngineOptions) -> Result<Config, Error> {
+/// Runs what blocks away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Error::Engine { message: format!("loading a component was cut short: {error}") }))
+}
+
+/// How guests are compiled and run, by every host and every compiler of this version.
+pub(super) fn config() -> Config {
     let mut config = Config::new();
     // Threads are not compiled in: without wasmtime's feature for them there is nothing to switch off.
     config
@@ -92,16 +170,26 @@ fn config(options: &EngineOptions) -> Result<Config, Error> {
         .wasm_component_model_async(true)
         .memory_init_cow(true)
         .cranelift_opt_level(OptLevel::Speed);
-    if let Some(dir) = &options.cache_dir {
-        let unusable = |error: wasmtime::Error| Error::Engine {
-            message: format!("can't use `{}` as the cache: {error:#}", dir.display()),
-        };
-        let dir = std::path::absolute(dir).map_err(|error| unusable(error.into()))?;
-        let mut settings = CacheConfig::new();
-        settings.with_directory(dir);
-        config.cache(Some(Cache::new(settings).map_err(unusable)?));
+    config
+}
+
+/// What code must have been compiled with for this engine to load it, wasmtime's version included. In hex.
+fn fingerprint(engine: &wasmtime::Engine) -> String {
+    struct Digesting(Sha256);
+
+    impl Hasher for Digesting {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
     }
-    Ok(config)
+
+    let mut hasher = Digesting(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hex(&hasher.0.finalize())
 }
 
 /// Everything that a guest may import. Whether it gets anywhere with it is decided by its grants.

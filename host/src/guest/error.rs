@@ -4,6 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use super::state::MemoryAccount;
+
 /// The longest text that is taken over from a guest or from wasmtime, in bytes.
 pub(super) const TEXT_LIMIT: usize = 4 * 1024;
 /// The most frames of a backtrace that are kept.
@@ -55,6 +57,16 @@ pub enum Error {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The guest crashed because it went beyond another limit. The instance is gone.
+    #[error("{what}: limit {limit} (limits.{key})")]
+    Exceeded {
+        /// What there was too much of.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// Its key in the connector's file.
+        key: &'static str,
+    },
     /// The guest gave an answer that the contract does not allow; none of it was taken.
     #[error("the guest breaks the contract: {what}")]
     Contract {
@@ -99,6 +111,30 @@ pub enum Error {
         /// What the compiler says.
         message: String,
     },
+    /// The file is larger than the limit; it was not read.
+    #[error("`{}` is too large for a component: limit {} (limits.component_size)", path.display(), Size(*limit))]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Compiling took longer than the limit.
+    #[error("`{path}` takes too long to compile: limit {limit:?} (limits.compile_timeout)")]
+    CompileTimeout {
+        /// The file.
+        path: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Compiling took more memory than the limit.
+    #[error("`{path}` takes too much memory to compile: limit {} (limits.compile_memory)", Size(*limit))]
+    CompileMemory {
+        /// The file.
+        path: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The component does not export a sink that this host can call.
     #[error(
         "`{path}` is not a sink connector for this host: {what}\n  exports: {found}\n  supported: {supported}\nhelp: {help}"
@@ -123,7 +159,7 @@ pub enum Error {
         /// Every such import, with a word about it.
         missing: Vec<String>,
     },
-    /// wasmtime can't work on this machine, or with this cache folder.
+    /// wasmtime, or its compiler, can't work on this machine.
     #[error("can't set up WebAssembly: {message}")]
     Engine {
         /// What it says.
@@ -132,10 +168,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the end of a call says; `refused` if the guest was refused memory during it.
-    pub(super) fn from_call(error: &wasmtime::Error, refused: Option<u64>) -> Self {
-        if let Some(limit) = refused {
+    /// What the end of a call says, with what the instance was refused during it.
+    pub(super) fn from_call(error: &wasmtime::Error, memory: &MemoryAccount) -> Self {
+        if let Some(limit) = memory.refused() {
             return Self::OutOfMemory { limit };
+        }
+        if let Some((what, limit, key)) = memory.limits().exceeded(error) {
+            return Self::Exceeded { what, limit, key };
         }
         let message = match error.downcast_ref::<Trap>() {
             Some(trap) => trap.to_string(),

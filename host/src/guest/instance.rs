@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 use wasmtime::Store;
 
-use super::{Component, ConsumerConfig, Error, abi, state::State};
+use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State};
 use crate::{
     capability::{http::Gate, logging::LogOptions},
     record::{Batch, Verdict},
@@ -26,8 +26,8 @@ pub struct InstanceOptions {
     pub settings: SecretString,
     /// The environment that it sees.
     pub env: Vec<(String, SecretString)>,
-    /// The most bytes of all its memories and tables together.
-    pub memory: u64,
+    /// What it may hold.
+    pub limits: InstanceLimits,
     /// How long any one call may take, what the host does for the guest included.
     pub call_timeout: Duration,
     /// How long making the instance and `initialize` may take together.
@@ -151,7 +151,7 @@ fn ended<T>(store: &Store<State>, outcome: Timed<T>, limit: Duration, set_by: &'
     log.flush();
     match outcome {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Error::from_call(&error, memory.refused())),
+        Ok(Err(error)) => Err(Error::from_call(&error, memory)),
         Err(_) => Err(Error::Deadline { limit, set_by }),
     }
 }

@@ -6,21 +6,16 @@ use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::InstanceOptions;
+use super::{InstanceLimits, InstanceOptions};
 use crate::capability::{
     http::{Session, WasiHooks},
     logging::GuestLog,
 };
 
-/// Streams, pollables, requests and so on that a guest may hold at once. Each costs the host memory that the guest's own
-/// limit does not count.
-const RESOURCES: usize = 10_000;
-/// What a guest may pass to the host in one call is bounded by its memory, for it can't honestly have more. Lists of
-/// small records take more room on the host than in the guest, so small guests get this many bytes all the same.
-const LEAST_HOSTCALL_FUEL: usize = 16 << 20;
-/// A component may be put together from many modules: a Python one from about fifty.
-const MAX_MODULES: usize = 1_000;
-const MAX_MEMORIES: usize = 100;
+/// Random bytes that one call may ask for: making them is not interrupted.
+const MOST_RANDOM: u64 = 1 << 20;
+/// What one set of headers may take of the host's memory. Requests are held to less when they are sent.
+const HEADER_BYTES: usize = 64 << 10;
 
 /// The data of an instance's store.
 pub(super) struct State {
@@ -40,30 +35,39 @@ impl State {
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        store.set_hostcall_fuel(usize::try_from(options.memory).unwrap_or(usize::MAX).max(LEAST_HOSTCALL_FUEL));
+        let InstanceLimits { resources, hostcall_fuel, .. } = options.limits;
+        store.set_hostcall_fuel(usize::try_from(hostcall_fuel).unwrap_or(usize::MAX));
+        // Handles of WASI, the guest's own and those of its asynchronous calls live in tables of their own.
+        store.set_max_component_handles(resources as usize);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(resources as usize);
+        }
         store
     }
 
     fn new(options: &InstanceOptions) -> Self {
-        let InstanceOptions { connector_name, instance, env, memory, gate, log, .. } = options;
+        let InstanceOptions { connector_name, instance, env, limits, gate, log, .. } = options;
         let log = GuestLog::new(connector_name.clone(), *instance, log);
-        let session = gate.session(*memory);
+        let session = gate.session(limits.memory);
         let mut wasi = WasiCtx::builder();
         // Sockets are off, folders and arguments none: what a builder starts with.
         wasi.stdout(log.stdout()).stderr(log.stderr()).allow_tcp(false).allow_udp(false);
         for (name, value) in env {
             wasi.env(name, value.expose_secret());
         }
+        wasi.max_random_size(MOST_RANDOM);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES);
+        table.set_max_capacity(limits.resources as usize);
         Self {
             wasi: wasi.build(),
             table,
-            http: WasiHttpCtx::new(),
+            http,
             hooks: WasiHooks::new(session.clone()),
             session,
             log,
-            memory: MemoryAccount::new(*memory),
+            memory: MemoryAccount::new(limits.clone()),
         }
     }
 }
@@ -83,7 +87,7 @@ impl WasiHttpView for State {
 /// All linear memories and tables of one instance together, in bytes.
 #[derive(Debug)]
 pub(super) struct MemoryAccount {
-    limit: u64,
+    limits: InstanceLimits,
     used: u64,
     /// What was allowed last, in case the machine does not have it.
     last: u64,
@@ -91,8 +95,8 @@ pub(super) struct MemoryAccount {
 }
 
 impl MemoryAccount {
-    fn new(limit: u64) -> Self {
-        Self { limit, used: 0, last: 0, refused: false }
+    fn new(limits: InstanceLimits) -> Self {
+        Self { limits, used: 0, last: 0, refused: false }
     }
 
     /// Bytes in use.
@@ -107,7 +111,12 @@ impl MemoryAccount {
 
     /// The limit, if memory was refused since the call began.
     pub(super) fn refused(&self) -> Option<u64> {
-        self.refused.then_some(self.limit)
+        self.refused.then_some(self.limits.memory)
+    }
+
+    /// All limits of the instance.
+    pub(super) fn limits(&self) -> &InstanceLimits {
+        &self.limits
     }
 
     fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>, unit: usize) -> bool {
@@ -116,7 +125,7 @@ impl MemoryAccount {
         }
         let more = (desired.saturating_sub(current) as u64).saturating_mul(unit as u64);
         let used = self.used.saturating_add(more);
-        if used > self.limit {
+        if used > self.limits.memory {
             self.refused = true;
             return false;
         }
@@ -149,15 +158,15 @@ impl ResourceLimiter for MemoryAccount {
     }
 
     fn instances(&self) -> usize {
-        MAX_MODULES
-    }
-
-    fn tables(&self) -> usize {
-        MAX_MODULES
+        self.limits.core_instances as usize
     }
 
     fn memories(&self) -> usize {
-        MAX_MEMORIES
+        self.limits.memories as usize
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables as usize
     }
 }
 
@@ -167,7 +176,7 @@ mod tests {
 
     #[test]
     fn memories_and_tables_are_summed() {
-        let mut account = MemoryAccount::new(100);
+        let mut account = MemoryAccount::new(InstanceLimits { memory: 100, ..InstanceLimits::default() });
         assert!(account.memory_growing(0, 40, None).unwrap());
         assert!(account.memory_growing(0, 40, Some(50)).unwrap());
         assert!(!account.memory_growing(40, 60, Some(50)).unwrap());
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn memory_that_the_machine_does_not_have_is_not_counted() {
-        let mut account = MemoryAccount::new(100);
+        let mut account = MemoryAccount::new(InstanceLimits { memory: 100, ..InstanceLimits::default() });
         assert!(account.memory_growing(0, 60, None).unwrap());
         assert!(account.memory_growing(60, 90, None).unwrap());
         account.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();

@@ -19,16 +19,22 @@ use crate::{
 };
 
 mod before_start;
+mod cached;
 mod http;
+mod limits;
 
 /// One engine for all tests, as for a process.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&EngineOptions::default()).unwrap())
+    ENGINE.get_or_init(|| Engine::new(EngineOptions::default()).unwrap())
+}
+
+async fn compile(bytes: Vec<u8>) -> Result<Component, Error> {
+    engine().compile("test.wasm", bytes.into(), None, &CompileLimits::default()).await
 }
 
 async fn compiled(core: &Core) -> Component {
-    engine().compile("test.wasm", core.build().into(), None).await.unwrap()
+    compile(core.build()).await.unwrap()
 }
 
 fn options(grants: Vec<Grant>) -> InstanceOptions {
@@ -37,7 +43,7 @@ fn options(grants: Vec<Grant>) -> InstanceOptions {
         instance: 0,
         settings: "{}".into(),
         env: vec![],
-        memory: 8 << 20,
+        limits: InstanceLimits { memory: 8 << 20, hostcall_fuel: 16 << 20, ..InstanceLimits::default() },
         // Far longer than any test should take.
         call_timeout: Duration::from_secs(120),
         start_timeout: Duration::from_secs(120),
@@ -329,7 +335,7 @@ async fn lifecycle_functions_are_optional() {
         ..Core::default()
     };
     let bytes = sick.build_edited("sink-connector-with-lifecycle", &[]);
-    let component = engine().compile("test.wasm", bytes.into(), None).await.unwrap();
+    let component = compile(bytes).await.unwrap();
     assert!(component.has_lifecycle());
     let mut instance = Instance::start(&component, &options(vec![])).await.unwrap();
     let error = instance.health_check().await.unwrap_err();

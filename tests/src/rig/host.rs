@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use danube_wasm::{
     config::{self, Environment},
+    guest::{CodeCache, Compiler, EngineOptions},
     host::{Host, HostOptions},
     metrics::Metrics,
     shutdown::Shutdown,
@@ -48,8 +49,10 @@ impl Rig {
                 Err(error) => broken.push((path, error)),
             }
         }
-        let options = HostOptions { listen: None, cache_dir: Some(CACHE.into()) };
-        let host = Host::new(configs, &options).await.unwrap();
+        // Without the cache it only takes longer.
+        let cache = CodeCache::open(CACHE.as_ref()).ok();
+        let options = HostOptions { listen: None, engine: EngineOptions { cache, compiler: Compiler::ThisProcess } };
+        let host = Host::new(configs, options).await.unwrap();
         for (path, error) in broken {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             host.report_unconfigured(&name, &error.to_string());

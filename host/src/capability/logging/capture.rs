@@ -38,10 +38,13 @@ impl Capture {
         Self { bytes, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
+    /// Everything that was said so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.bytes.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// What the target `guest` said so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let bytes = self.bytes.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines().filter(|line| line.contains(" guest: ")).map(|line| line.trim().to_owned()).collect()
+        self.text().lines().filter(|line| line.contains(" guest: ")).map(|line| line.trim().to_owned()).collect()
     }
 }

@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::*;
 
 async fn refused(bytes: Vec<u8>) -> String {
-    engine().compile("test.wasm", bytes.into(), None).await.unwrap_err().to_string()
+    compile(bytes).await.unwrap_err().to_string()
 }
 
 #[tokio::test]
@@ -24,12 +24,13 @@ async fn a_component_tells_what_it_is() {
 #[tokio::test]
 async fn the_digest_is_checked_first() {
     let bytes = Core::default().build();
-    let component = engine().compile("test.wasm", bytes.clone().into(), None).await.unwrap();
+    let component = compile(bytes.clone()).await.unwrap();
     let digest: Vec<u8> =
         (0..32).map(|at| u8::from_str_radix(&component.sha256()[2 * at..2 * at + 2], 16).unwrap()).collect();
     let digest: [u8; 32] = digest.try_into().unwrap();
-    assert!(engine().compile("test.wasm", bytes.into(), Some(digest)).await.is_ok());
-    let error = engine().compile("test.wasm", b"hello".as_slice().into(), Some([0; 32])).await.unwrap_err();
+    let limits = CompileLimits::default();
+    assert!(engine().compile("test.wasm", bytes.into(), Some(digest), &limits).await.is_ok());
+    let error = engine().compile("test.wasm", b"hello".as_slice().into(), Some([0; 32]), &limits).await.unwrap_err();
     expect![[r#"
         `test.wasm` is not the expected file
           expected sha256: 0000000000000000000000000000000000000000000000000000000000000000
@@ -41,29 +42,39 @@ async fn the_digest_is_checked_first() {
 async fn files_are_read_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sink.wasm");
-    let missing = engine().compile_file(&path, None).await.unwrap_err();
+    let limits = CompileLimits::default();
+    let missing = engine().compile_file(&path, None, &limits).await.unwrap_err();
     assert!(matches!(&missing, Error::Read { path: read, .. } if *read == path), "{missing:?}");
     std::fs::write(&path, Core::default().build()).unwrap();
-    assert_eq!(engine().compile_file(&path, None).await.unwrap().name(), path.display().to_string());
+    assert_eq!(engine().compile_file(&path, None, &limits).await.unwrap().name(), path.display().to_string());
 }
 
 #[tokio::test]
-async fn compiled_code_is_kept_where_the_options_say() {
+async fn a_file_is_not_read_beyond_the_limit() {
     let folder = tempfile::tempdir().unwrap();
-    let options = EngineOptions { cache_dir: Some(folder.path().join("cache")) };
-    let bytes = bytes::Bytes::from(Core::default().build());
-    for _ in 0..2 {
-        let engine = Engine::new(&options).unwrap();
-        let component = engine.compile("test.wasm", bytes.clone(), None).await.unwrap();
-        assert!(Instance::start(&component, &self::options(vec![])).await.is_ok());
-    }
-    assert!(std::fs::read_dir(folder.path().join("cache")).unwrap().next().is_some());
+    let limits = CompileLimits { size: 1 << 10, ..CompileLimits::default() };
+    let refused = async |path: &std::path::Path| {
+        let error = engine().compile_file(path, None, &limits).await.unwrap_err().to_string();
+        error.replace(&path.display().to_string(), "FILE")
+    };
+    let too_large = "`FILE` is too large for a component: limit 1 KiB (limits.component_size)";
+    // A hundred gigabytes that take no room.
+    let junk = folder.path().join("junk.wasm");
+    std::fs::File::create(&junk).unwrap().set_len(100 << 30).unwrap();
+    assert_eq!(refused(&junk).await, too_large);
+    // Those that do not say how large they are, and those that never end.
+    assert_eq!(refused("/proc/kallsyms".as_ref()).await, too_large);
+    assert_eq!(refused("/dev/zero".as_ref()).await, "can't read `FILE`: it is not a regular file");
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    assert_eq!(refused(&fifo).await, "can't read `FILE`: it is not a regular file");
+    assert_eq!(refused(folder.path()).await, "can't read `FILE`: is a directory");
 
-    let file = folder.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let error = Engine::new(&EngineOptions { cache_dir: Some(file.clone()) }).unwrap_err().to_string();
-    let start = format!("can't set up WebAssembly: can't use `{}` as the cache: ", file.display());
-    assert!(error.starts_with(&start), "{error}");
+    let exact = folder.path().join("exact.wasm");
+    std::fs::write(&exact, [b' '; 1 << 10]).unwrap();
+    assert_eq!(refused(&exact).await, "`FILE` is not a WebAssembly component: the file is not WebAssembly at all");
+    std::fs::write(&exact, [b' '; (1 << 10) + 1]).unwrap();
+    assert_eq!(refused(&exact).await, too_large);
 }
 
 #[tokio::test]
@@ -89,7 +100,7 @@ async fn what_is_no_component_is_named() {
         assert_eq!(refused(bytes).await, format!("`test.wasm` is not a WebAssembly component: {what}"));
     }
     for end in 0..whole.len() / 2 {
-        assert!(engine().compile("test.wasm", whole[..end].to_vec().into(), None).await.is_err(), "{end}");
+        assert!(compile(whole[..end].to_vec()).await.is_err(), "{end}");
     }
     let mut damaged = whole.clone();
     damaged[60] ^= 0xff;
@@ -123,7 +134,7 @@ async fn other_worlds_and_versions_are_refused_with_a_way_out() {
 async fn a_later_patch_of_the_contract_is_the_same_contract() {
     let core = Core { imports: SEND, ..Core::default() };
     let bytes = core.build_edited("sink-connector", &[("@0.1.0", "@0.1.7")]);
-    let component = engine().compile("test.wasm", bytes.into(), None).await.unwrap();
+    let component = compile(bytes).await.unwrap();
     assert_eq!(component.exports(), ["danube:sink/sink@0.1.7"]);
     let mut instance = Instance::start(&component, &options(vec![])).await.unwrap();
     assert_eq!(instance.process_batch(&batch(&["a"]), None).await.unwrap(), [Verdict::Written]);

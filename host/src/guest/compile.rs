@@ -1,0 +1,122 @@
+//! From a file to native code, within limits: a stranger's component may be larger than memory, and may take its compiler
+//! hours and many gigabytes. A compiler of its own process is ended when it takes too much; one in this process can only
+//! be given up on.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rustix::fs::OFlags;
+use tokio::sync::oneshot;
+
+use super::{Error, error::clip};
+
+mod process;
+mod worker;
+
+pub(crate) use worker::{WorkerArgs, serve};
+
+/// What a component may take until it can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// The largest file, in bytes.
+    pub size: u64,
+    /// The longest compilation.
+    pub time: Duration,
+    /// The most memory that compiling may take, in bytes. Kept where the compiler has a process of its own.
+    pub memory: u64,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self { size: 64 << 20, time: Duration::from_secs(60), memory: 2 << 30 }
+    }
+}
+
+/// Where components are compiled.
+#[derive(Debug, Clone, Default)]
+pub enum Compiler {
+    /// In this process. A component that takes too long fails, but its thread works on until it is done, and nothing
+    /// bounds the memory that it takes: for tests, and for components that are trusted.
+    #[default]
+    ThisProcess,
+    /// In a process for each component: this program, which is `danube-wasm`, called as `danube-wasm compile`.
+    Process(PathBuf),
+}
+
+impl Compiler {
+    /// A process of the running program, which must be `danube-wasm`.
+    pub fn this_program() -> Self {
+        // On Linux this is the very program, even when another version was installed over it.
+        let link = Path::new("/proc/self/exe");
+        let program = if link.exists() { Ok(link.to_owned()) } else { std::env::current_exe() };
+        program.map_or(Self::ThisProcess, Self::Process)
+    }
+
+    /// Compiles to code that an engine of the same settings can load.
+    pub(super) async fn compile(
+        &self,
+        engine: &wasmtime::Engine,
+        name: &str,
+        component: Bytes,
+        limits: &CompileLimits,
+    ) -> Result<Vec<u8>, Error> {
+        let compiling = async {
+            match self {
+                Self::ThisProcess => in_this_process(engine.clone(), name, component).await,
+                Self::Process(program) => process::compile(program, name, component, limits).await,
+            }
+        };
+        let late = |_| Error::CompileTimeout { path: name.to_owned(), limit: limits.time };
+        tokio::time::timeout(limits.time, compiling).await.map_err(late)?
+    }
+}
+
+/// On a thread that nothing waits for: a runtime does not end before its own threads are done.
+async fn in_this_process(engine: wasmtime::Engine, name: &str, component: Bytes) -> Result<Vec<u8>, Error> {
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        // Nobody is there to hear it when the time was up.
+        let _ = done.send(engine.precompile_component(&component));
+    };
+    let engine_failed = |message: String| Error::Engine { message };
+    thread::Builder::new()
+        .name("guest-compile".into())
+        .spawn(work)
+        .map_err(|error| engine_failed(format!("no thread for the compiler: {error}")))?;
+    let outcome = outcome.await.map_err(|_| engine_failed("the compiler crashed".into()))?;
+    outcome.map_err(|error| Error::Compile { path: name.to_owned(), message: clip(format!("{error:#}")) })
+}
+
+/// The whole file, if it is one and not too large. Blocks, but not on a FIFO.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Bytes, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let open = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    read_up_to(open.map_err(failed)?, limit)
+        .map_err(failed)?
+        .ok_or_else(|| Error::TooLarge { path: path.to_owned(), limit })
+}
+
+/// `None`: there is more.
+fn read_up_to(file: File, limit: u64) -> io::Result<Option<Bytes>> {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    if metadata.len() > limit {
+        return Ok(None);
+    }
+    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // A file that grows meanwhile, or one of those that say that they are empty and never end.
+    file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= limit).then(|| content.into()))
+}

@@ -1,0 +1,87 @@
+//! Each limit of an instance is met, and the error says which one it was.
+
+use super::*;
+
+/// What starting a component, or its first batch, fails with under these limits.
+async fn broken(bytes: Vec<u8>, limits: InstanceLimits) -> String {
+    let component = compile(bytes).await.unwrap();
+    let options = InstanceOptions { limits, ..options(vec![]) };
+    let error = match Instance::start(&component, &options).await {
+        Ok(mut instance) => {
+            let error = instance.process_batch(&batch(&["a"]), None).await.unwrap_err();
+            assert!(!instance.is_usable());
+            error
+        }
+        Err(error) => error,
+    };
+    assert!(matches!(error, Error::Exceeded { .. }), "{error:?}");
+    error.to_string()
+}
+
+fn limits() -> InstanceLimits {
+    InstanceLimits { memory: 64 << 20, ..InstanceLimits::default() }
+}
+
+#[tokio::test]
+async fn core_modules_are_counted() {
+    // The guest itself is made of more than one.
+    let error =
+        broken(Core { imports: LOG, ..Core::default() }.build(), InstanceLimits { core_instances: 1, ..limits() })
+            .await;
+    assert_eq!(error, "too many core modules: limit 1 (limits.core_instances)");
+}
+
+#[tokio::test]
+async fn memories_and_tables_are_counted() {
+    let many = |what: &str| Core { more: String::leak(what.repeat(4)), ..Core::default() }.build();
+    let memories = many("(memory 1)");
+    let error = broken(memories, InstanceLimits { memories: 4, ..limits() }).await;
+    assert_eq!(error, "too many memories: limit 4 (limits.memories)");
+    let tables = many("(table 1 funcref)");
+    let error = broken(tables, InstanceLimits { tables: 3, ..limits() }).await;
+    assert_eq!(error, "too many tables: limit 3 (limits.tables)");
+}
+
+#[tokio::test]
+async fn tables_take_memory() {
+    let large = Core { more: "(table 1000000 funcref)", ..Core::default() }.build();
+    let component = compile(large).await.unwrap();
+    let options = InstanceOptions { limits: InstanceLimits { memory: 4 << 20, ..limits() }, ..options(vec![]) };
+    let error = Instance::start(&component, &options).await.unwrap_err();
+    assert_eq!(error.to_string(), "out of memory: limit 4 MiB (limits.memory)");
+}
+
+#[tokio::test]
+async fn handles_are_counted() {
+    // Timers that are never dropped.
+    let subscribe = r#"(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration"
+        (func $subscribe (param i64) (result i32)))"#;
+    let core = Core {
+        imports: subscribe,
+        ..Core::processing("(loop (drop (call $subscribe (i64.const 1))) (br 0)) unreachable")
+    };
+    let wasi = "package danube:sink@0.1.0;
+        package wasi:io@0.2.0 { interface poll { resource pollable; } }
+        package wasi:clocks@0.2.0 { interface monotonic-clock {
+            use wasi:io/poll@0.2.0.{pollable};
+            subscribe-duration: func(when: u64) -> pollable;
+        } }";
+    let edits = [
+        ("package danube:sink@0.1.0;", wasi),
+        ("import log;", "import log; import wasi:clocks/monotonic-clock@0.2.0;"),
+    ];
+    let error = broken(core.build_edited("sink-connector", &edits), InstanceLimits { resources: 50, ..limits() }).await;
+    assert_eq!(error, "too many handles: limit 50 (limits.resources)");
+}
+
+#[tokio::test]
+async fn what_is_passed_in_one_call_is_counted() {
+    // A message of more bytes than a call may carry.
+    let shout = Core {
+        imports: LOG,
+        pages: 64,
+        ..Core::processing("(call $log (i32.const 2) (i32.const 0) (i32.const 3000000)) (i32.const 1024)")
+    };
+    let error = broken(shout.build(), InstanceLimits { hostcall_fuel: 1 << 20, ..limits() }).await;
+    assert_eq!(error, "too many bytes in one call: limit 1048576 (limits.hostcall_fuel)");
+}
