@@ -63,6 +63,7 @@
 //!   pipeline/health.rs     asks an idle guest how its target is
 //!   pipeline/settle.rs     the third verb: acknowledgements
 //!   pipeline/reject.rs     records that will never be written: dead letters, skipping, stopping
+//!   pipeline/deliveries.rs  how often the broker sent each record to the lanes of a subscription
 //!   pipeline/fuse.rs       stops a connector that rejects too much
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
 //!   pipeline/backoff.rs    growing pauses

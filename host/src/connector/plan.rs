@@ -10,7 +10,7 @@ use crate::{
     broker::SubscribeOptions,
     config::{Config, TopicMapping},
     guest::ConsumerConfig,
-    pipeline::{Fuse, LanePolicy, Watch},
+    pipeline::{Deliveries, Fuse, LanePolicy, Watch},
     record::{PayloadFormat, SubscriptionType},
 };
 
@@ -196,6 +196,7 @@ fn policy(
         health_check_failure_threshold: processing.health_check_failure_threshold,
         on_reject: config.on_reject,
         on_mismatch: config.on_mismatch,
+        deliveries: Deliveries::default(),
         fuse: fuse.clone(),
     }
 }

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
 
-/// A record that is given back while others are written is given up when the broker has sent it so often: it gives up by
-/// itself after six times, by default, and then blocks the subscription.
-const DELIVERIES_BEFORE_REJECTION: u32 = 4;
+/// A record that is given back while others are written is given up when the broker has sent it so often to this host: it
+/// gives up by itself after six times, by default, counts those of other hosts too, and then blocks the subscription.
+const DELIVERIES_BEFORE_REJECTION: u32 = 3;
 
 /// What delivering needs.
 pub(crate) struct Deliverer<'a, P> {

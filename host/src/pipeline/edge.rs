@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Fuse, Watch};
+use super::{Deliveries, Fuse, Watch};
 use crate::{
     broker::{Content, Receipt},
     record::{Batch, OnReject, Order, Position, Record, Verdict},
@@ -97,6 +97,8 @@ pub(crate) struct LanePolicy {
     pub(crate) health_check_failure_threshold: u32,
     pub(crate) on_reject: OnReject,
     pub(crate) on_mismatch: OnReject,
+    /// Shared by the lanes of the subscription.
+    pub(crate) deliveries: Deliveries,
     /// Shared by all lanes of the connector.
     pub(crate) fuse: Arc<Fuse>,
 }

@@ -104,7 +104,7 @@ impl<P: Processor> Lane<P> {
         let dead_letters = dead_letter_topic
             .map(|topic| DeadLetters::new(broker.clone(), topic, format!("{}-dlq", subscribe.consumer_name)));
         Self {
-            ledger: Ledger::new(policy.order, metrics.inflight.clone()),
+            ledger: Ledger::new(&policy, metrics.inflight.clone()),
             gaps: Gaps::new(&policy),
             streams: Streams { state, metrics: metrics.clone() },
             broker,

@@ -13,6 +13,7 @@ use std::{
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
+use super::{Deliveries, LanePolicy};
 use crate::{
     broker::{Delivery, Receipt},
     record::Order,
@@ -27,11 +28,12 @@ const REMEMBERED: usize = 16_384;
 pub(crate) struct Ledger {
     inner: Arc<Mutex<Inner>>,
     order: Order,
+    deliveries: Deliveries,
     gauge: Gauge,
 }
 
 /// Partition and offset.
-type Place = (Option<u32>, u64);
+pub(super) type Place = (Option<u32>, u64);
 
 /// The records of a partition that have an order among them: the hash of their key, or 0 for all of them. Two keys of one
 /// hash cost a second write and no more.
@@ -39,7 +41,7 @@ type Row = (Option<u32>, u64);
 
 /// Tells a record from another one that got the same offset: a topic can be made anew, and a broker can lose its tail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
+pub(super) struct Identity {
     publish_time: u64,
     producer_id: u64,
 }
@@ -70,8 +72,8 @@ struct Entry {
     row: Option<Row>,
     /// When the receipt came that may answer for it. `None`: whoever still has one holds what must be written again.
     answerable: Option<Instant>,
-    /// How often the broker sent it to this lane.
-    deliveries: u32,
+    /// Whether the broker sent it to this lane before.
+    known: bool,
     state: State,
 }
 
@@ -99,28 +101,32 @@ pub(crate) enum Arrival {
 }
 
 impl Ledger {
-    pub(crate) fn new(order: Order, gauge: Gauge) -> Self {
-        Self { inner: Arc::default(), order, gauge }
+    pub(crate) fn new(policy: &LanePolicy, gauge: Gauge) -> Self {
+        Self::of(policy.order, policy.deliveries.clone(), gauge)
+    }
+
+    fn of(order: Order, deliveries: Deliveries, gauge: Gauge) -> Self {
+        Self { inner: Arc::default(), order, deliveries, gauge }
     }
 
     /// Takes a record in.
     pub(crate) fn take(&self, delivery: &Delivery) -> Arrival {
-        let inner = &mut *self.lock();
         let Delivery { content, receipt } = delivery;
+        self.deliveries.count(receipt);
+        let inner = &mut *self.lock();
         let row = self.row(receipt, content.key());
         if let Some(row) = row {
             self.follow_back(inner, row, receipt.offset());
         }
         let identity = Identity::of(receipt);
-        let unknown = Entry { identity, row, answerable: None, deliveries: 0, state: State::Returned };
+        let unknown = Entry { identity, row, answerable: None, known: false, state: State::Returned };
         let entry = inner.records.entry(place(receipt)).or_insert(unknown);
         if entry.identity != identity {
             let in_hand = entry.state == State::InHand;
             inner.untold -= usize::from(entry.state == State::Untold);
             *entry = Entry { state: if in_hand { State::InHand } else { State::Returned }, ..unknown };
         }
-        let again = entry.deliveries > 0;
-        entry.deliveries += 1;
+        let again = std::mem::replace(&mut entry.known, true);
         let before = std::mem::replace(&mut entry.state, State::InHand);
         let duplicate = before == State::InHand && again;
         if !duplicate {
@@ -249,9 +255,9 @@ impl Ledger {
         }
     }
 
-    /// How often the broker has sent a record to this lane.
+    /// How often the broker has sent a record to the lanes of this subscription.
     pub(crate) fn deliveries(&self, receipt: &Receipt) -> u32 {
-        self.lock().records.get(&place(receipt)).map_or(0, |entry| entry.deliveries)
+        self.deliveries.of(receipt)
     }
 
     /// How many records the broker waits for. One that is being acknowledged does not count: the broker gives the next
@@ -335,11 +341,11 @@ impl Entry {
 }
 
 impl Identity {
-    fn of(receipt: &Receipt) -> Self {
+    pub(super) fn of(receipt: &Receipt) -> Self {
         Self { publish_time: receipt.publish_time(), producer_id: receipt.producer_id() }
     }
 }
 
-fn place(receipt: &Receipt) -> Place {
+pub(super) fn place(receipt: &Receipt) -> Place {
     (receipt.partition(), receipt.offset())
 }

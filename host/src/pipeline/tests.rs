@@ -94,6 +94,7 @@ impl Rig {
             budget: Duration::from_secs(24),
             on_reject: OnReject::Stop,
             on_mismatch: OnReject::Stop,
+            deliveries: super::Deliveries::default(),
             fuse: Arc::new(super::Fuse::new(0, Duration::from_secs(60))),
         };
         Self {
@@ -152,7 +153,7 @@ impl Lane {
         let broker = Broker::new(&options).await.unwrap();
         let metrics = Metrics::default();
         Self {
-            ledger: Ledger::new(rig.policy.order, metrics.lane("c", "/default/t").inflight),
+            ledger: Ledger::new(&rig.policy, metrics.lane("c", "/default/t").inflight),
             gaps: Gaps::new(&rig.policy),
             policy: Arc::new(rig.policy.clone()),
             schemas: Arc::new(SchemaCache::new(broker)),

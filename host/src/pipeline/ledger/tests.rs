@@ -14,7 +14,7 @@ fn of_key(offset: u64, key: &str) -> Delivery {
 }
 
 fn ledger(order: Order) -> Ledger {
-    Ledger::new(order, Gauge::default())
+    Ledger::of(order, Deliveries::default(), Gauge::default())
 }
 
 /// Takes it in and acknowledges it.
