@@ -10,6 +10,7 @@ use std::{
 mod broker;
 mod capability;
 mod caution;
+mod ceiling;
 mod conceal;
 mod environment;
 mod error;
@@ -21,6 +22,7 @@ mod limits;
 mod load;
 mod mapping;
 mod mistake;
+mod policy;
 mod print;
 mod processing;
 mod raw;
@@ -43,8 +45,9 @@ pub use self::{
     error::{Error, Errors, Mistake, Warning},
     grant::HttpGrant,
     limits::Limits,
-    load::{load, load_each},
+    load::{host_files, load, load_each},
     mapping::TopicMapping,
+    policy::{Policy, Rule},
     print::print_config,
     processing::{Processing, Retry},
     secret::Guarded,
@@ -113,22 +116,23 @@ pub struct DeadLetter {
 }
 
 impl Config {
-    /// Reads a config from a text, as if it stood in the file. Relative paths start from the file's folder.
+    /// Reads a config from a text, as if it stood in the file, without a policy. Relative paths start from the file's
+    /// folder.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with the text.
     pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Self, Error> {
-        Self::read(file, text, environment).map(|loaded| loaded.config)
+        Self::read(file, text, environment, &Policy::default()).map(|loaded| loaded.config)
     }
 
-    fn read(file: &Path, text: &str, environment: &Environment) -> Result<Loaded, Error> {
+    fn read(file: &Path, text: &str, environment: &Environment, policy: &Policy) -> Result<Loaded, Error> {
         let source = Arc::new(Source::new(file, text));
         let refused = |mistakes: Mistakes| Error::new(Arc::clone(&source), mistakes);
         let written = shape::read(text).map_err(refused)?;
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let folder = absolute.parent().unwrap_or(Path::new("/"));
-        let mut resolver = Resolver::new(environment, &source, folder, &written.tables);
+        let mut resolver = Resolver::new(environment, &source, folder, &written.tables, policy);
         let resolved = Self::resolve(file.to_owned(), &written, &mut resolver);
         let Resolver { mistakes, mut cautions, .. } = resolver;
         cautions.sort_by_key(|(place, _)| place.order());

@@ -17,12 +17,13 @@ use tokio::{
 use crate::{soon, until};
 
 /// Variables that the command takes settings from.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "CACHE_DIRECTORY",
     "CONNECTOR_CONFIG_PATH",
     "CONNECTOR_NAME",
     "DANUBE_SERVICE_URL",
     "DANUBE_WASM_CACHE_DIR",
+    "DANUBE_WASM_HOST_CONFIG",
     "DANUBE_WASM_LISTEN",
     "RUST_LOG",
 ];

@@ -2,6 +2,7 @@
 //! And what `dev` does.
 
 mod dev;
+mod policy;
 
 use std::path::Path;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Files, Stop, findings};
+use super::{Files, Operator, Stop, findings};
 use crate::{
     config::{self, Config, Environment},
     connector::compile_limits,
@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Check {
     #[command(flatten)]
     files: Files,
+    #[command(flatten)]
+    operator: Operator,
     /// Print each config as it is understood: defaults filled in, secrets redacted.
     #[arg(long)]
     print_config: bool,
@@ -36,9 +38,13 @@ struct Checked {
 
 impl Check {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let policy = self.operator.policy(environment)?;
+        for warning in self.operator.idle(&self.files, environment) {
+            eprintln!("{warning}");
+        }
         let engine = Engine::new(EngineOptions { cache: None, compiler: Compiler::this_program() })?;
         let mut checked = Vec::new();
-        for (path, loaded) in config::load_each(&self.files.paths, environment) {
+        for (path, loaded) in config::load_each(&self.files.paths, environment, &policy) {
             let file = path.display().to_string();
             checked.push(match loaded {
                 Ok(config) => self.check(file, &config, &engine).await,

@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use danube_dev_broker::{DevBroker, DevBrokerConfig};
 
 use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
-use super::{Stop, storage::Storage};
+use super::{Operator, Stop, storage::Storage};
 use crate::{
     config::Environment,
     host::{Host, HostOptions},
@@ -28,6 +28,8 @@ pub(super) struct Dev {
     /// ${env:DANUBE_DEV_RECEIVER} stands for the receiver's URL.
     #[arg(value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    operator: Operator,
     /// Publish the lines of this file (`-`: standard input), one record each, instead of made-up ones.
     #[arg(long, value_name = "FILE|-", conflicts_with = "count")]
     records: Option<PathBuf>,
@@ -60,13 +62,14 @@ enum Expect {
 
 impl Dev {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let policy = self.operator.policy(environment)?;
         let records = match &self.records {
             Some(path) => records::read(path)?,
             None => records::sample(self.count as usize),
         };
         let receiver = Receiver::start(self.receiver_addr()).await?;
         let broker = DevBroker::start(DevBrokerConfig::default()).await?;
-        let workbench = Workbench::new(self.config.as_deref(), environment, &broker, &receiver)?;
+        let workbench = Workbench::new(self.config.as_deref(), environment, &policy, &broker, &receiver)?;
         let topic = self.topic.clone().map_or_else(|| workbench.first_topic(), Ok)?;
         let mut publisher = Publisher::new(broker.url(), &topic).await?;
 

@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::ExitCode};
 use super::Stop;
 use crate::{
     broker::{self, Broker, BrokerOptions, Letter, Letters},
-    config::{self, Config, Environment},
+    config::{self, Config, Environment, Policy},
     connector::broker_options,
     shutdown::Shutdown,
 };
@@ -97,7 +97,8 @@ impl Source {
 }
 
 fn load(path: PathBuf, environment: &Environment) -> Result<Config, Stop> {
-    let loaded = config::load_each(&[path], environment).into_iter().next();
+    // The policy bounds what components get, and none is run here.
+    let loaded = config::load_each(&[path], environment, &Policy::default()).into_iter().next();
     let (_, loaded) = loaded.ok_or_else(|| Stop::Usage("error: there are no connector files in it".to_owned()))?;
     loaded.map_err(|error| Stop::Usage(error.render(super::color())))
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::ExitCode, str::FromStr};
 
-use super::{Files, Stop, storage::Storage};
+use super::{Files, Operator, Stop, storage::Storage};
 use crate::{
     config::{self, Environment},
     host::{Host, HostOptions},
@@ -17,6 +17,8 @@ const DEFAULT_METRICS_PORT: u16 = 9090;
 pub(super) struct Run {
     #[command(flatten)]
     files: Files,
+    #[command(flatten)]
+    operator: Operator,
     /// Where /metrics, /livez and /readyz are served: an address, or `none`. Default: 127.0.0.1 and the `metrics_port`
     /// of the connector files, else 9090.
     #[arg(long, env = "DANUBE_WASM_LISTEN", value_name = "ADDR|none")]
@@ -43,9 +45,13 @@ impl FromStr for Listen {
 
 impl Run {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let policy = self.operator.policy(environment)?;
+        for warning in self.operator.idle(&self.files, environment) {
+            tracing::warn!("{warning}");
+        }
         let mut configs = Vec::new();
         let mut broken = Vec::new();
-        for (path, result) in config::load_each(&self.files.paths, environment) {
+        for (path, result) in config::load_each(&self.files.paths, environment, &policy) {
             match result {
                 Ok(config) => configs.push(config),
                 Err(error) => broken.push((path, error)),

@@ -2,7 +2,9 @@
 
 use secrecy::SecretString;
 
-use super::{grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern};
+use super::{
+    ceiling, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern,
+};
 
 /// What a guest may reach.
 #[derive(Debug, Clone)]
@@ -26,12 +28,9 @@ impl Capabilities {
 }
 
 fn pattern(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<TopicPattern> {
-    let value = resolver.plain("topics", written)?;
-    let parsed = value.parse().ok();
-    if parsed.is_none() {
-        resolver.refuse(Place::Span(written.span()), Mistake::BadTopic { value, pattern: true });
-    }
-    parsed
+    let pattern = TopicPattern::resolve("topics", written, resolver)?;
+    ceiling::topics(&pattern, written.span(), resolver);
+    Some(pattern)
 }
 
 fn variable(name: &str, written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<(String, SecretString)> {
@@ -40,5 +39,6 @@ fn variable(name: &str, written: &raw::Text, resolver: &mut Resolver<'_>) -> Opt
         resolver.refuse(Place::Span(written.span()), mistake);
         return None;
     }
+    ceiling::variable(name, written.span(), resolver);
     Some((name.to_owned(), resolver.guarded("env", written)?.into_secret()))
 }

@@ -6,6 +6,7 @@ use std::{fmt, path::Path, sync::Arc};
 pub use super::mistake::Mistake;
 use super::{
     caution::Caution,
+    policy::Rule,
     snippet::{Place, Source, Weight, render},
 };
 
@@ -40,8 +41,8 @@ impl Error {
     /// The text for people: several lines for each mistake, with a newline at the end.
     pub fn render(&self, color: bool) -> String {
         let show = |(place, mistake): &(Place, Mistake)| {
-            let help = mistake.help();
-            render(Weight::Error, &mistake.to_string(), help.as_deref(), (&self.source, place), color) + "\n"
+            let (help, rule) = (mistake.help(), mistake.rule().map(Rule::also));
+            render(Weight::Error, &mistake.to_string(), help.as_deref(), (&self.source, place), rule, color) + "\n"
         };
         self.mistakes.iter().map(show).collect::<Vec<_>>().join("\n")
     }
@@ -106,7 +107,7 @@ impl Warning {
     /// The text for people, with a newline at the end.
     pub fn render(&self, color: bool) -> String {
         let (title, help) = (self.caution.to_string(), self.caution.help());
-        render(Weight::Warning, &title, Some(&help), (&self.source, &self.place), color) + "\n"
+        render(Weight::Warning, &title, Some(&help), (&self.source, &self.place), None, color) + "\n"
     }
 }
 

@@ -1,11 +1,12 @@
-//! What people read when a file is wrong: one file per mistake under `golden/`, and beside it the text that it brings.
+//! What people read when a file is wrong: one file per mistake under `golden/`, and beside it the text that it brings. A
+//! folder with a `host.toml` in it is loaded under that policy.
 //! `UPDATE_EXPECT=1 cargo test -p danube-wasm config::golden` accepts new texts.
 
 use std::{collections::BTreeSet, fmt::Debug, fs, path::PathBuf};
 
 use expect_test::expect_file;
 
-use super::{Config, Environment, Error, load_each};
+use super::{Config, Environment, Error, Policy, load_each};
 
 type Variables = &'static [(&'static str, &'static str)];
 
@@ -22,9 +23,13 @@ const CASES: &[(&str, Variables)] = &[
     ("bad_name", &[]),
     ("bad_topic", &[]),
     ("bad_units", &[]),
+    ("beyond_policy", &[]),
+    ("beyond_policy_of_nothing", &[]),
     ("broker_url_of_a_secret", SECRETS),
     ("broker_url_of_the_environment", &[("DANUBE_SERVICE_URL", "broker:6650")]),
     ("broker_url_with_password", &[]),
+    ("component_not_allowed", &[]),
+    ("component_without_digest", &[]),
     ("dead_letter_consumed", &[]),
     ("dead_letter_section_without_topic", &[]),
     ("dead_letter_without_topic", &[]),
@@ -33,6 +38,8 @@ const CASES: &[(&str, Variables)] = &[
     ("exclusive_with_instances", &[]),
     ("filters_without_keys", &[]),
     ("half_identity", &[]),
+    ("host_file", &[]),
+    ("host_file_of_another_shape", &[]),
     ("https_without_authority", &[]),
     ("limits_out_of_range", &[]),
     ("mapping_twice", &[]),
@@ -52,6 +59,7 @@ const CASES: &[(&str, Variables)] = &[
     ("nothing_given", &[]),
     ("one_name_for_many", &[("CONNECTOR_NAME", "orders")]),
     ("out_of_range", &[]),
+    ("policy_in_a_connectors_file", &[]),
     ("references_in_names", SECRETS),
     ("settings_are_no_table", &[]),
     ("settings_not_json", &[]),
@@ -74,9 +82,16 @@ const CASES: &[(&str, Variables)] = &[
 fn run((name, variables): &(&str, Variables)) -> Vec<(PathBuf, Result<Config, Error>)> {
     let path = [format!("src/config/golden/{name}.toml"), format!("src/config/golden/{name}")].map(PathBuf::from);
     let path = path.iter().find(|path| path.exists()).unwrap_or(&path[0]);
+    let environment = Environment::from_pairs(variables.iter().copied());
+    let host = path.join("host.toml");
+    let policy = if host.exists() { Policy::load(&host, &environment) } else { Ok(Policy::default()) };
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(error) => return vec![(host, Err(error))],
+    };
     let nothing = *name == "nothing_given";
     let paths = if nothing { &[] } else { std::slice::from_ref(path) };
-    load_each(paths, &Environment::from_pairs(variables.iter().copied()))
+    load_each(paths, &environment, &policy)
 }
 
 #[test]

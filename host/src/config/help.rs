@@ -12,6 +12,9 @@ impl Mistake {
             Self::NameTaken { .. } => "choose another: metrics, consumers and logs go by it".into(),
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownKey { known, .. } => format!("this table knows {}", list(known)),
+            Self::UnknownTable { name, .. } if name == "policy" => {
+                "the policy is the operator's: it stands in the file that `--host-config` names".into()
+            }
             Self::UnknownTable { nearest: Some(nearest), .. } => format!("did you mean `[{nearest}]`?"),
             Self::UnknownTable { name, .. } => {
                 format!("if it is the connector's own table, write `settings = \"{name}\"` under `[component]`")
@@ -59,6 +62,8 @@ impl Mistake {
                 "write\n[broker.tls]\nca_cert = \"ca.pem\" # for a public certificate: /etc/ssl/certs/ca-certificates.crt".into()
             }
             Self::HalfIdentity { missing, .. } => format!("write `{missing} = \"...\"` too"),
+            Self::BeyondPolicy { help, .. } => help.clone(),
+            Self::BadNamePattern { .. } => "write a name such as `TZ`, or `APP_*` for all that begin with `APP_`".into(),
             Self::Unreadable { .. } | Self::NotToml { .. } | Self::WrongType { .. } | Self::OutOfRange { .. } => return None,
         })
     }

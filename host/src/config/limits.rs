@@ -79,8 +79,7 @@ impl Limits {
         let default = Self::default();
         let (w, r) = (written, resolver);
         let memory = r.size("memory", &w.memory, default.memory, MIB..=64 * GIB);
-        let count =
-            |r: &mut Resolver<'_>, key, written, default| r.integer(key, written, 1..=100_000).unwrap_or(default);
+        let count = |r: &mut Resolver<'_>, key, written, default| r.count(key, written, default, 1..=100_000);
         let limits = Self {
             memory,
             call_timeout: r.duration("call_timeout", &w.call_timeout, default.call_timeout),
@@ -98,12 +97,13 @@ impl Limits {
                 default.http_response_body,
                 1..=GIB,
             ),
-            http_concurrency: r
-                .integer("http_concurrency", &w.http_concurrency, 1..=1024)
-                .unwrap_or(default.http_concurrency),
-            log_lines_per_second: r
-                .integer("log_lines_per_second", &w.log_lines_per_second, 0..=1_000_000)
-                .unwrap_or(default.log_lines_per_second),
+            http_concurrency: r.count("http_concurrency", &w.http_concurrency, default.http_concurrency, 1..=1024),
+            log_lines_per_second: r.count(
+                "log_lines_per_second",
+                &w.log_lines_per_second,
+                default.log_lines_per_second,
+                0..=1_000_000,
+            ),
             core_instances: count(r, "core_instances", &w.core_instances, default.core_instances),
             memories: count(r, "memories", &w.memories, default.memories),
             tables: count(r, "tables", &w.tables, default.tables),

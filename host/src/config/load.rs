@@ -14,21 +14,22 @@ use super::{
     environment::Environment,
     error::{Error, Errors, Warning, reason},
     mistake::Mistake,
+    policy::{self, Policy},
     snippet::{Place, Source},
 };
 
 const PATH_VARIABLE: &str = "CONNECTOR_CONFIG_PATH";
 
-/// Loads connector files. A path is a file, or a folder whose `*.toml` files are loaded in the order of their names;
-/// without paths it is what `CONNECTOR_CONFIG_PATH` names.
+/// Loads connector files. A path is a file, or a folder whose `*.toml` files but `host.toml` are loaded in the order of
+/// their names; without paths it is what `CONNECTOR_CONFIG_PATH` names. What goes beyond the policy is a mistake.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with any of the files.
-pub fn load(paths: &[PathBuf], environment: &Environment) -> Result<Vec<Config>, Errors> {
+pub fn load(paths: &[PathBuf], environment: &Environment, policy: &Policy) -> Result<Vec<Config>, Errors> {
     let mut configs = Vec::new();
     let mut errors = Vec::new();
-    for (_, result) in load_each(paths, environment) {
+    for (_, result) in load_each(paths, environment, policy) {
         match result {
             Ok(config) => configs.push(config),
             Err(error) => errors.push(error),
@@ -39,12 +40,15 @@ pub fn load(paths: &[PathBuf], environment: &Environment) -> Result<Vec<Config>,
 
 /// The same, file by file, so that the good ones can run without the others. Of two files with the same connector name
 /// the first is good. Where the request itself is wrong, its path (or an empty one) stands there with the reason.
-pub fn load_each(paths: &[PathBuf], environment: &Environment) -> Vec<(PathBuf, Result<Config, Error>)> {
-    let named: Vec<PathBuf> = match (paths, environment.get(PATH_VARIABLE)) {
-        ([], Some(path)) if !path.is_empty() => vec![path.into()],
-        ([], _) => return vec![refused(PathBuf::new(), Mistake::NothingGiven)],
-        (paths, _) => paths.to_vec(),
-    };
+pub fn load_each(
+    paths: &[PathBuf],
+    environment: &Environment,
+    policy: &Policy,
+) -> Vec<(PathBuf, Result<Config, Error>)> {
+    let named = named(paths, environment);
+    if named.is_empty() {
+        return vec![refused(PathBuf::new(), Mistake::NothingGiven)];
+    }
     let found = files(&named);
     let files = found.iter().filter(|found| found.is_ok()).count();
     if files > 1 && environment.get(super::NAME_VARIABLE).is_some() {
@@ -53,12 +57,26 @@ pub fn load_each(paths: &[PathBuf], environment: &Environment) -> Vec<(PathBuf, 
     let mut seen = Seen::default();
     let load = |found: Found| match found {
         Ok(file) => {
-            let result = read(&file, environment).and_then(|loaded| seen.check(loaded));
+            let result = read(&file, environment, policy).and_then(|loaded| seen.check(loaded));
             (file, result)
         }
         Err((path, mistake)) => refused(path, mistake),
     };
     found.into_iter().map(load).collect()
+}
+
+/// What was asked for, by the paths or else by the environment.
+fn named(paths: &[PathBuf], environment: &Environment) -> Vec<PathBuf> {
+    match (paths, environment.get(PATH_VARIABLE)) {
+        ([], Some(path)) if !path.is_empty() => vec![path.into()],
+        (paths, _) => paths.to_vec(),
+    }
+}
+
+/// The `host.toml` files that stand in the folders that are to be loaded. None of them is in force by standing there.
+pub fn host_files(paths: &[PathBuf], environment: &Environment) -> Vec<PathBuf> {
+    let beside = |folder: PathBuf| Some(folder.join(policy::FILE)).filter(|file| folder.is_dir() && file.is_file());
+    named(paths, environment).into_iter().filter_map(beside).collect()
 }
 
 fn refused(path: PathBuf, mistake: Mistake) -> (PathBuf, Result<Config, Error>) {
@@ -92,7 +110,10 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Mistake> {
     let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|error| unreadable(path, &error))?;
     let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension() == Some(OsStr::new("toml")) && !file.is_dir());
+    let is_connector = |file: &Path| {
+        file.extension() == Some(OsStr::new("toml")) && file.file_name() != Some(OsStr::new(policy::FILE))
+    };
+    files.retain(|file| is_connector(file) && !file.is_dir());
     files.sort();
     if files.is_empty() { Err(Mistake::EmptyFolder { path: path.to_owned() }) } else { Ok(files) }
 }
@@ -109,9 +130,13 @@ pub(super) struct Loaded {
     pub(super) name: Place,
 }
 
-fn read(file: &Path, environment: &Environment) -> Result<Loaded, Error> {
-    let text = fs::read_to_string(file).map_err(|error| Error::outside(file, unreadable(file, &error)))?;
-    Config::read(file, &text, environment)
+fn read(file: &Path, environment: &Environment, policy: &Policy) -> Result<Loaded, Error> {
+    Config::read(file, &text(file)?, environment, policy)
+}
+
+/// The text of a file.
+pub(super) fn text(file: &Path) -> Result<String, Error> {
+    fs::read_to_string(file).map_err(|error| Error::outside(file, unreadable(file, &error)))
 }
 
 /// What the files before have taken.

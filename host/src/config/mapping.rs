@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     caution::Caution,
+    ceiling,
     help::nearest,
     mistake::Mistake,
     processing::{batch_bytes, batch_size, flush_interval},
@@ -119,6 +120,8 @@ impl TopicMapping {
         let subscription = required("subscription", "subscription = \"orders-to-http\"", &w.subscription, entry, r);
         if let Some((topic, written)) = topic.as_ref().zip(w.topic.as_ref()).filter(|(topic, _)| !is_topic(topic)) {
             r.refuse(Place::Span(written.span()), Mistake::BadTopic { value: topic.clone(), pattern: false });
+        } else if let Some((topic, written)) = topic.as_ref().zip(w.topic.as_ref()) {
+            ceiling::topic(topic, written.span(), r);
         }
         let mapping = Self {
             subscription_type: r.word("subscription_type", &w.subscription_type),

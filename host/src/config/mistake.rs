@@ -3,6 +3,7 @@
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf};
 
+use super::policy::Rule;
 use crate::capability::destination;
 
 /// One mistake in a connector's file, or in what was asked to be loaded.
@@ -268,9 +269,30 @@ pub enum Mistake {
         /// The key that is not.
         missing: &'static str,
     },
+    /// More than the operator's policy lets any file have.
+    #[error("{what}")]
+    BeyondPolicy {
+        /// What is asked for, and what is allowed.
+        what: String,
+        /// The line of the policy.
+        rule: Rule,
+        /// What to write instead, or whom to ask.
+        help: String,
+    },
+    /// Not a name of a variable, nor a pattern of such names.
+    #[error("`{name}` cannot be a pattern of variables")]
+    BadNamePattern {
+        /// As written.
+        name: String,
+    },
 }
 
 impl Mistake {
+    /// The line of the operator's policy that it goes against, if it does.
+    pub fn rule(&self) -> Option<&Rule> {
+        if let Self::BeyondPolicy { rule, .. } = self { Some(rule) } else { None }
+    }
+
     pub(super) fn out_of_range<T: fmt::Display>(
         key: &str,
         value: impl fmt::Display,

@@ -9,6 +9,7 @@ use super::{
     Broker, Capabilities, Component, Config, DeadLetter, Limits, NAME_VARIABLE, OnReject, Processing, Retry, Settings,
     TopicMapping,
     caution::Caution,
+    ceiling,
     mapping::{self, Surroundings},
     mistake::Mistake,
     raw,
@@ -16,7 +17,6 @@ use super::{
     shape::Written,
     snippet::Place,
     topic::is_topic,
-    units::{self, Problem},
 };
 
 impl Config {
@@ -28,6 +28,9 @@ impl Config {
         let ack_timeout = Broker::ack_timeout(&w.broker, r);
         let broker = Broker::resolve(w, ack_timeout, r);
         let instances = r.integer("instances", &w.instances, 1..=64).unwrap_or(1);
+        if let Some(written) = &w.instances {
+            ceiling::instances(instances, written.span(), r);
+        }
         let settings = Settings::resolve(&written.settings, &written.table, r);
         let mappings = mapping::resolve(&written.table, &Surroundings { instances, ack_timeout }, r);
         let capabilities = Capabilities::resolve(&w.capabilities, r);
@@ -36,7 +39,7 @@ impl Config {
         }
         let dead_letter = w.dead_letter.as_ref().and_then(|w| DeadLetter::resolve(w, &mappings, &capabilities, r));
         let (on_reject, on_mismatch) = on_reject(&w.processing, w.dead_letter.is_some(), r);
-        let limits = Limits::resolve(&w.limits, ack_timeout, r);
+        let limits = r.limits(|r| Limits::resolve(&w.limits, ack_timeout, r));
         let retry = Retry::resolve(&w.retry, r);
         let processing = Processing::resolve(&w.processing, ack_timeout, r);
         if let Some(schemas) = w.schemas.as_ref().filter(|schemas| !schemas.get_ref().is_empty()) {
@@ -91,7 +94,11 @@ fn no_topics(written: &Written<'_>) -> bool {
 
 impl Component {
     fn resolve(written: &raw::Component, settings_table: &str, resolver: &mut Resolver<'_>) -> Option<Self> {
-        let sha256 = written.sha256.as_ref().and_then(|sha256| digest(sha256, resolver));
+        let sha256 = written.sha256.as_ref().and_then(|sha256| resolver.digest("sha256", sha256));
+        if sha256.is_some() || written.sha256.is_none() {
+            let place = written.sha256.as_ref().map_or(resolver.in_table("component"), |sha| Place::Span(sha.span()));
+            ceiling::component(sha256, place, resolver);
+        }
         let Some(path) = written.path.as_ref().filter(|path| !path.get_ref().is_empty()) else {
             let place = written.path.as_ref().map_or(resolver.in_table("component"), |path| Place::Span(path.span()));
             let example = "path = \"connector.wasm\"";
@@ -100,19 +107,6 @@ impl Component {
         };
         Some(Self { path: resolver.path("path", path)?, sha256, settings_table: settings_table.to_owned() })
     }
-}
-
-fn digest(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<[u8; 32]> {
-    let value = resolver.plain("sha256", written)?;
-    let reason = match units::digest(&value) {
-        Ok(digest) => return Some(digest),
-        Err(Problem::Other(reason)) => reason,
-        Err(Problem::NoUnit) => "it is not hexadecimal".to_owned(),
-    };
-    let example = "64 hexadecimal digits, as `sha256sum connector.wasm` prints them".to_owned();
-    resolver
-        .refuse(Place::Span(written.span()), Mistake::Malformed { value, kind: "a SHA-256 digest", reason, example });
-    None
 }
 
 impl DeadLetter {
@@ -138,6 +132,7 @@ impl DeadLetter {
             resolver.refuse(place, Mistake::DeadLetterConsumed { topic });
             return None;
         }
+        ceiling::dead_letters(&topic, written.span(), resolver);
         if let Some(pattern) = capabilities.topics.iter().find(|pattern| pattern.matches(&topic)) {
             let pattern = pattern.to_string();
             resolver.warn(place, Caution::DeadLetterGranted { pattern });

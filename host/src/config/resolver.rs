@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    ops::RangeInclusive,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -13,6 +13,7 @@ use super::{
     caution::Caution,
     environment::Environment,
     mistake::Mistake,
+    policy::{Bounds, Measure, Policy},
     raw::{Amount, Integer, Quantity, Text},
     secret::{self, Guarded},
     shape::{Mistakes, Tables},
@@ -28,13 +29,52 @@ pub(super) struct Resolver<'a> {
     pub(super) folder: &'a Path,
     /// Where the tables of the file stand.
     pub(super) tables: &'a Tables,
+    /// What the file may have at most.
+    pub(super) policy: &'a Policy,
     pub(super) mistakes: Mistakes,
     pub(super) cautions: Vec<(Place, Caution)>,
+    section: Section,
+    bounds: Bounds,
+}
+
+/// What the quantities that are read just now are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    /// A connector's limits: the policy bounds them.
+    Limits,
+    /// The policy's own bounds: they are kept in `bounds`.
+    Bounds,
+    /// Neither.
+    Other,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(environment: &'a Environment, source: &'a Source, folder: &'a Path, tables: &'a Tables) -> Self {
-        Self { environment, source, folder, tables, mistakes: Mistakes::new(), cautions: Vec::new() }
+    pub(super) fn new(
+        environment: &'a Environment,
+        source: &'a Source,
+        folder: &'a Path,
+        tables: &'a Tables,
+        policy: &'a Policy,
+    ) -> Self {
+        let (mistakes, cautions) = (Mistakes::new(), Vec::new());
+        let (section, bounds) = (Section::Other, Bounds::default());
+        Self { environment, source, folder, tables, policy, mistakes, cautions, section, bounds }
+    }
+
+    /// Reads a connector's limits, none of which may be above its bound in the policy.
+    pub(super) fn limits<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.section = Section::Limits;
+        let limits = read(self);
+        self.section = Section::Other;
+        limits
+    }
+
+    /// Reads limits as a policy's bounds on those of connectors: those that are written.
+    pub(super) fn bounds<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Bounds {
+        self.section = Section::Bounds;
+        read(self);
+        self.section = Section::Other;
+        std::mem::take(&mut self.bounds)
     }
 
     pub(super) fn refuse(&mut self, place: Place, mistake: Mistake) {
@@ -79,6 +119,20 @@ impl<'a> Resolver<'a> {
         word
     }
 
+    /// A SHA-256.
+    pub(super) fn digest(&mut self, key: &str, written: &Text) -> Option<[u8; 32]> {
+        let value = self.plain(key, written)?;
+        let reason = match units::digest(&value) {
+            Ok(digest) => return Some(digest),
+            Err(Problem::Other(reason)) => reason,
+            Err(Problem::NoUnit) => "it is not hexadecimal".to_owned(),
+        };
+        let example = "64 hexadecimal digits, as `sha256sum connector.wasm` prints them".to_owned();
+        let mistake = Mistake::Malformed { value, kind: "a SHA-256 digest", reason, example };
+        self.refuse(Place::Span(written.span()), mistake);
+        None
+    }
+
     pub(super) fn integer<T>(&mut self, key: &str, written: &Option<Integer>, range: RangeInclusive<T>) -> Option<T>
     where
         T: TryFrom<i64> + PartialOrd + fmt::Display,
@@ -89,6 +143,19 @@ impl<'a> Resolver<'a> {
             self.refuse(Place::Span(written.span()), Mistake::out_of_range(key, written, &range));
         }
         value
+    }
+
+    /// A number of things, bounded like a size.
+    pub(super) fn count(
+        &mut self,
+        key: &str,
+        written: &Option<Integer>,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> u32 {
+        let value = self.integer(key, written, range);
+        let place = written.as_ref().filter(|_| value.is_some()).map(Integer::span);
+        self.bounded(key, place, value.unwrap_or(default), |count| count.to_string())
     }
 
     /// One of the native SDK's `_ms` keys.
@@ -115,7 +182,7 @@ impl<'a> Resolver<'a> {
         self.quantity(key, written, default, range, &kind)
     }
 
-    fn quantity<T: PartialOrd + Copy>(
+    fn quantity<T: Measure>(
         &mut self,
         key: &str,
         written: &Option<Quantity>,
@@ -123,9 +190,32 @@ impl<'a> Resolver<'a> {
         range: RangeInclusive<T>,
         kind: &Kind<T>,
     ) -> T {
-        let Some(written) = written else { return default };
-        let judged = kind.judge(key, written.get_ref(), default, &range);
-        judged.map_err(|mistake| self.refuse(Place::Span(written.span()), mistake)).unwrap_or(default)
+        let Some(written) = written else { return self.bounded(key, None, default, kind.show) };
+        match kind.judge(key, written.get_ref(), default, &range) {
+            Ok(value) => self.bounded(key, Some(written.span()), value, kind.show),
+            Err(mistake) => {
+                self.refuse(Place::Span(written.span()), mistake);
+                default
+            }
+        }
+    }
+
+    /// The value of a limit, held against the policy: what is written must be within its bound, a default gives way to it.
+    fn bounded<T: Measure>(&mut self, key: &str, written: Option<Range<usize>>, value: T, show: fn(T) -> String) -> T {
+        match (self.section, written) {
+            (Section::Other, _) | (Section::Bounds, None) => value,
+            (Section::Bounds, Some(place)) => {
+                self.bounds.set(key, value, show(value), place);
+                value
+            }
+            (Section::Limits, None) => self.policy.at_most(key, value),
+            (Section::Limits, Some(place)) => {
+                if let Some(mistake) = self.policy.limit(key, value, &show(value)) {
+                    self.refuse(Place::Span(place), mistake);
+                }
+                value
+            }
+        }
     }
 }
 
@@ -135,7 +225,7 @@ pub(super) trait Word: FromStr {
     const ALLOWED: &'static [&'static str];
 }
 
-/// A kind of quantity.
+/// A kind of quantity: how it is read and shown.
 struct Kind<T> {
     name: &'static str,
     read: fn(&str) -> Result<T, Problem>,

@@ -29,12 +29,9 @@ pub(super) struct Written<'a> {
 
 /// Takes a file apart.
 pub(super) fn read(text: &str) -> Result<Written<'_>, Mistakes> {
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        return Err(errors.iter().map(not_toml).collect());
-    }
+    let root = parse(text)?;
     let (span, mut root) = (root.span(), root.into_inner());
-    let tables = root.iter().map(|(key, value)| (key.get_ref().to_string(), value.span())).collect();
+    let tables = places(&root);
     let mut mistakes = Mistakes::new();
     let settings = settings_name(&root, &mut mistakes);
     let table = match root.remove(settings.as_str()).map(|table| (table.span(), table.into_inner())) {
@@ -50,6 +47,16 @@ pub(super) fn read(text: &str) -> Result<Written<'_>, Mistakes> {
         Some(file) if mistakes.is_empty() => Ok(Written { file, settings, table, tables }),
         Some(_) | None => Err(mistakes),
     }
+}
+
+/// The text as TOML.
+pub(super) fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Mistakes> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() { Ok(root) } else { Err(errors.iter().map(not_toml).collect()) }
+}
+
+pub(super) fn places(root: &DeTable<'_>) -> Tables {
+    root.iter().map(|(key, value)| (key.get_ref().to_string(), value.span())).collect()
 }
 
 /// Reads the value of a key, and goes on without the parts of it that are wrong.

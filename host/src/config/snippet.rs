@@ -81,12 +81,16 @@ pub(super) enum Weight {
     Warning,
 }
 
+/// Bytes of a file that a message shows besides, with a word about them.
+pub(super) type Also<'a> = (&'a Source, &'a Range<usize>, &'a str);
+
 /// The message as several lines of text, without a newline at the end.
 pub(super) fn render(
     weight: Weight,
     title: &str,
     help: Option<&str>,
     (source, place): (&Source, &Place),
+    also: Option<Also<'_>>,
     color: bool,
 ) -> String {
     let level = match weight {
@@ -106,6 +110,10 @@ pub(super) fn render(
         ),
         Place::Request => group,
     };
+    group = group.elements(also.map(|(source, span, label)| {
+        let caret = AnnotationKind::Context.span(source.first_line(span)).label(label);
+        Snippet::source(source.text.as_str()).path(source.path.display().to_string()).annotation(caret)
+    }));
     group = group.elements(help.map(|help| Level::HELP.message(help)));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])

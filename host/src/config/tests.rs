@@ -10,7 +10,7 @@ use std::{
 use secrecy::ExposeSecret;
 
 use super::{
-    Config, Environment, OnReject, PayloadFormat, SubscriptionType, Token, load, load_each, print_config, raw,
+    Config, Environment, OnReject, PayloadFormat, Policy, SubscriptionType, Token, load, load_each, print_config, raw,
     shape::keys_of,
 };
 
@@ -90,7 +90,7 @@ fn the_examples_of_the_reference_are_good() {
 
 #[test]
 fn the_shipped_examples_load_without_warnings() {
-    let configs = load(&["../config".into()], &Environment::default()).unwrap();
+    let configs = load(&["../config".into()], &Environment::default(), &Policy::default()).unwrap();
     let names: Vec<_> = configs.iter().map(|config| config.connector_name.as_str()).collect();
     assert_eq!(names, ["events-to-http", "reference", "events-to-stdout"]);
     for config in &configs {
@@ -215,7 +215,7 @@ fn references_are_resolved_and_never_shown() {
     "#;
     fs::write(&file, text).unwrap();
     let environment = Environment::from_pairs([("HOST", "hidden-host"), ("KEY", "hidden-key")]);
-    let config = load(std::slice::from_ref(&file), &environment).unwrap().remove(0);
+    let config = load(std::slice::from_ref(&file), &environment, &Policy::default()).unwrap().remove(0);
 
     assert_eq!(config.broker.url.expose(), "https://hidden-host:6650");
     assert!(matches!(&config.broker.token, Some(Token::Static(token)) if token.expose_secret() == "Bearer hidden-key"));
@@ -228,7 +228,7 @@ fn references_are_resolved_and_never_shown() {
 
     // A file that is good but for one thing still knows its secrets when it is refused.
     fs::write(&file, text.replace("\"/a/b\"", "\"b\"").replace("https://${env:HOST}/x", "${env:HOST}")).unwrap();
-    let error = load(&[file], &environment).unwrap_err();
+    let error = load(&[file], &environment, &Policy::default()).unwrap_err();
     let warnings: String = config.warnings.iter().map(|warning| format!("{warning}{warning:?}")).collect();
     let renderings = [
         print_config(&config),
@@ -250,8 +250,8 @@ fn references_are_resolved_and_never_shown() {
 #[test]
 fn without_paths_the_environment_names_one() {
     let environment = Environment::from_pairs([("CONNECTOR_CONFIG_PATH", "../config/stdout.toml")]);
-    assert_eq!(load(&[], &environment).unwrap()[0].connector_name, "events-to-stdout");
-    let error = load(&[], &Environment::default()).unwrap_err();
+    assert_eq!(load(&[], &environment, &Policy::default()).unwrap()[0].connector_name, "events-to-stdout");
+    let error = load(&[], &Environment::default(), &Policy::default()).unwrap_err();
     assert!(error.to_string().contains("CONNECTOR_CONFIG_PATH"), "{error}");
 }
 
@@ -265,10 +265,10 @@ fn a_bad_file_does_not_keep_the_good_ones() {
     write("d.toml.off", "nonsense");
     fs::create_dir(folder.path().join("below.toml")).unwrap();
     let paths = [folder.path().to_owned(), folder.path().join("c.toml")];
-    let loaded = load_each(&paths, &Environment::default());
+    let loaded = load_each(&paths, &Environment::default(), &Policy::default());
     let good: Vec<(PathBuf, bool)> = loaded.into_iter().map(|(path, result)| (path, result.is_ok())).collect();
     let path = |name: &str| folder.path().join(name);
     assert_eq!(good, [(path("a.toml"), false), (path("b.toml"), true), (path("c.toml"), true)]);
-    let errors = load(&paths, &Environment::default()).unwrap_err();
+    let errors = load(&paths, &Environment::default(), &Policy::default()).unwrap_err();
     assert_eq!(errors.iter().count(), 1);
 }

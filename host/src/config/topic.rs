@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::{mistake::Mistake, raw, resolver::Resolver, snippet::Place};
+
 /// Whether the broker takes this as a topic: `/namespace/topic`, of letters, digits, `_` and `-`.
 pub(super) fn is_topic(text: &str) -> bool {
     segments(text).is_some_and(|(namespace, name)| is_name(namespace) && is_name(name))
@@ -23,6 +25,21 @@ impl TopicPattern {
             (Some((namespaces, names)), Some((namespace, name))) => glob(namespaces, namespace) && glob(names, name),
             (None, _) | (_, None) => false,
         }
+    }
+
+    /// Whether every topic that the other pattern matches is one of those.
+    pub fn covers(&self, other: &Self) -> bool {
+        // Whatever stands where the other has a star must be matched by a star, and a star matches a star.
+        self.matches(&other.0)
+    }
+
+    pub(super) fn resolve(key: &str, written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<Self> {
+        let value = resolver.plain(key, written)?;
+        let parsed = value.parse().ok();
+        if parsed.is_none() {
+            resolver.refuse(Place::Span(written.span()), Mistake::BadTopic { value, pattern: true });
+        }
+        parsed
     }
 
     /// The pattern as written.
@@ -62,7 +79,7 @@ fn is_name_char(c: char) -> bool {
 }
 
 /// Matches the parts between stars from left to right, each at its first place; the last one must end the text.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let Some((prefix, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(prefix) else { return false };
     let mut parts = rest.split('*');
@@ -94,6 +111,25 @@ mod tests {
             for topic in no {
                 assert!(!pattern.matches(topic), "{pattern} should not match {topic}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_it_leaves_no_topic_out_of() {
+        for (wide, narrow, covers) in [
+            ("/events/*", "/events/orders", true),
+            ("/events/*", "/events/*", true),
+            ("/events/*", "/events/o*", true),
+            ("/*/*", "/events/*-x", true),
+            ("/events/a*z", "/events/ab*yz", true),
+            ("/events/a*z", "/events/a*", false),
+            ("/events/o*", "/events/*", false),
+            ("/events/*", "/*/orders", false),
+            ("/events/orders", "/events/*", false),
+            ("/events/*-*", "/events/a*b", false),
+        ] {
+            let parse = |text: &str| text.parse::<TopicPattern>().unwrap();
+            assert_eq!(parse(wide).covers(&parse(narrow)), covers, "{wide} {narrow}");
         }
     }
 

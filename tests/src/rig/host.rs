@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use danube_wasm::{
-    config::{self, Environment},
+    config::{self, Environment, Policy},
     guest::{CodeCache, Compiler, EngineOptions},
     host::{Host, HostOptions},
     metrics::Metrics,
@@ -43,7 +43,7 @@ impl Rig {
     /// Runs files as `danube-wasm run` does: those that are wrong are shown as failed.
     pub async fn start_files(&self, files: Vec<PathBuf>) -> RunningHost {
         let (mut configs, mut broken) = (Vec::new(), Vec::new());
-        for (path, loaded) in config::load_each(&files, &Environment::default()) {
+        for (path, loaded) in config::load_each(&files, &Environment::default(), &Policy::default()) {
             match loaded {
                 Ok(config) => configs.push(config),
                 Err(error) => broken.push((path, error)),

@@ -6,7 +6,7 @@ use danube_dev_broker::DevBroker;
 use tempfile::TempDir;
 
 use super::{Stop, receiver::Receiver};
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config, Environment, Policy};
 
 /// The `http` guest, built together with the host.
 const BUNDLED: &[u8] = include_bytes!(env!("BUNDLED_HTTP_GUEST"));
@@ -23,6 +23,7 @@ impl Workbench {
     pub(super) fn new(
         file: Option<&Path>,
         environment: &Environment,
+        policy: &Policy,
         broker: &DevBroker,
         receiver: &Receiver,
     ) -> Result<Self, Stop> {
@@ -30,16 +31,16 @@ impl Workbench {
             .clone()
             .with("DANUBE_SERVICE_URL", broker.url())
             .with("DANUBE_DEV_RECEIVER", &format!("http://{}", receiver.addr));
-        let Some(file) = file else { return Self::bundled(&environment) };
-        Ok(Self { config: load(file, &environment)?, origin: file.display().to_string(), _folder: None })
+        let Some(file) = file else { return Self::bundled(&environment, policy) };
+        Ok(Self { config: load(file, &environment, policy)?, origin: file.display().to_string(), _folder: None })
     }
 
-    fn bundled(environment: &Environment) -> Result<Self, Stop> {
+    fn bundled(environment: &Environment, policy: &Policy) -> Result<Self, Stop> {
         let folder = TempDir::new()?;
         std::fs::write(folder.path().join("http.wasm"), BUNDLED)?;
         let file = folder.path().join("http.toml");
         std::fs::write(&file, include_str!("bundled.toml"))?;
-        let config = load(&file, environment)?;
+        let config = load(&file, environment, policy)?;
         Ok(Self { config, origin: "bundled".to_owned(), _folder: Some(folder) })
     }
 
@@ -52,9 +53,9 @@ impl Workbench {
     }
 }
 
-fn load(file: &Path, environment: &Environment) -> Result<Config, Stop> {
+fn load(file: &Path, environment: &Environment, policy: &Policy) -> Result<Config, Stop> {
     let mut configs =
-        config::load(&[file.to_owned()], environment).map_err(|errors| Stop::Usage(errors.to_string()))?;
+        config::load(&[file.to_owned()], environment, policy).map_err(|errors| Stop::Usage(errors.to_string()))?;
     match (configs.pop(), configs.pop()) {
         (Some(config), None) => Ok(config),
         _ => Err(Stop::Usage(format!("error: {} is a folder; dev runs one connector file", file.display()))),

@@ -1,0 +1,99 @@
+//! A connector's file, held against the operator's policy while it is read: what it grants, runs and asks for must be
+//! within what the policy has for it. Each refusal shows the line of the file and the line of the policy.
+
+use std::{fmt, ops::Range};
+
+use serde_spanned::Spanned;
+
+use super::{mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern};
+
+/// Refuses a variable that no name of the policy stands for.
+pub(super) fn variable(name: &str, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("the variable `{name}`");
+    within(|rules| rules.env.as_ref(), "env", |pattern| pattern.matches(name), &subject, place, resolver);
+}
+
+/// Refuses topics that the policy lets nobody consume.
+pub(super) fn topics(pattern: &TopicPattern, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("`{pattern}`");
+    within(|rules| rules.topics.as_ref(), "topics", |allowed| allowed.covers(pattern), &subject, place, resolver);
+}
+
+/// The same for a topic of a mapping.
+pub(super) fn topic(topic: &str, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("`{topic}`");
+    within(|rules| rules.topics.as_ref(), "topics", |allowed| allowed.matches(topic), &subject, place, resolver);
+}
+
+/// Refuses a topic that the policy lets nobody publish dead letters to.
+pub(super) fn dead_letters(topic: &str, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("the dead-letter topic `{topic}`");
+    let matches = |allowed: &TopicPattern| allowed.matches(topic);
+    within(|rules| rules.dead_letters.as_ref(), "dead_letters", matches, &subject, place, resolver);
+}
+
+/// Refuses more lanes for each topic than the policy has.
+pub(super) fn instances(instances: u32, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let Some((rules, most)) = rule(resolver, |rules| rules.max_instances.as_ref()) else { return };
+    let allowed = *most.get_ref();
+    if instances > allowed {
+        let what = format!("`instances` is {instances}, and the operator allows {allowed}");
+        let help = format!("write `instances = {allowed}` or less");
+        let mistake = Mistake::BeyondPolicy { what, rule: rules.at(&most.span()), help };
+        resolver.refuse(Place::Span(place), mistake);
+    }
+}
+
+/// Refuses a component that the policy does not name, or a file that names none.
+pub(super) fn component(sha256: Option<[u8; 32]>, place: Place, resolver: &mut Resolver<'_>) {
+    let Some(rules) = resolver.policy.rules() else { return };
+    let (what, line, help) = match (sha256, &rules.allow_components, &rules.require_sha256) {
+        (None, None, None) | (Some(_), None, _) => return,
+        (Some(digest), Some(allowed), _) if allowed.get_ref().contains(&digest) => return,
+        (Some(_), Some(allowed), _) => (
+            "the operator does not allow this component",
+            allowed.span(),
+            "run one whose digest stands there, or ask the operator to add this one",
+        ),
+        (None, Some(line), _) => (MISSING, line.span(), WRITE_DIGEST),
+        (None, None, Some(line)) => (MISSING, line.clone(), WRITE_DIGEST),
+    };
+    let mistake = Mistake::BeyondPolicy { what: what.into(), rule: rules.at(&line), help: help.into() };
+    resolver.refuse(place, mistake);
+}
+
+const MISSING: &str = "the operator requires the component's `sha256`";
+const WRITE_DIGEST: &str =
+    "write `sha256 = \"...\"` under `[component]`; `danube-wasm inspect` shows the digest of a component";
+
+/// A part of the policy, if it says anything about it.
+fn rule<'a, T>(
+    resolver: &Resolver<'a>,
+    part: impl Fn(&'a Rules) -> Option<&'a Spanned<T>>,
+) -> Option<(&'a Rules, &'a Spanned<T>)> {
+    let rules = resolver.policy.rules()?;
+    Some((rules, part(rules)?))
+}
+
+/// Refuses what no entry of a list of the policy covers.
+fn within<'a, T: fmt::Display + 'a>(
+    part: impl Fn(&'a Rules) -> Option<&'a Spanned<Vec<T>>>,
+    key: &str,
+    covers: impl Fn(&T) -> bool,
+    subject: &str,
+    place: Range<usize>,
+    resolver: &mut Resolver<'a>,
+) {
+    let Some((rules, allowed)) = rule(resolver, part) else { return };
+    if allowed.get_ref().iter().any(covers) {
+        return;
+    }
+    let what = format!("the operator does not allow {subject}");
+    let entries: Vec<String> = allowed.get_ref().iter().map(|entry| format!("`{entry}`")).collect();
+    let help = match entries.as_slice() {
+        [] => format!("remove it, or ask the operator: `{key}` of the policy is empty"),
+        entries => format!("stay within {}, or ask the operator to add to `{key}`", entries.join(", ")),
+    };
+    let mistake = Mistake::BeyondPolicy { what, rule: rules.at(&allowed.span()), help };
+    resolver.refuse(Place::Span(place), mistake);
+}

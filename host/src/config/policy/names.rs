@@ -1,0 +1,30 @@
+//! Patterns of the names of environment variables.
+
+use std::fmt;
+
+use crate::config::{mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::glob};
+
+/// A name, or a pattern of names in which `*` stands for any characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct NamePattern(String);
+
+impl NamePattern {
+    pub(super) fn resolve(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<Self> {
+        let name = resolver.plain("env", written)?;
+        if name.is_empty() || name.contains(['=', '\0']) {
+            resolver.refuse(Place::Span(written.span()), Mistake::BadNamePattern { name });
+            return None;
+        }
+        Some(Self(name))
+    }
+
+    pub(in crate::config) fn matches(&self, name: &str) -> bool {
+        glob(&self.0, name)
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
