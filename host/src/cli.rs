@@ -116,7 +116,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(run) => run.execute(&environment).await,
             Command::Check(check) => check.execute(&environment).await,
-            Command::Inspect(inspect) => inspect.execute().await,
+            Command::Inspect(inspect) => inspect.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,

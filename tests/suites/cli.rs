@@ -2,6 +2,7 @@
 //! And what `dev` does.
 
 mod dev;
+mod inspect;
 mod policy;
 
 use std::path::Path;
@@ -95,16 +96,6 @@ async fn help() {
     says(folder.path(), &["dlq", "--help"], expect_file!["../golden/help_dlq.txt"]).await;
     says(folder.path(), &["dlq", "list", "--help"], expect_file!["../golden/help_dlq_list.txt"]).await;
     says(folder.path(), &["dlq", "replay", "--help"], expect_file!["../golden/help_dlq_replay.txt"]).await;
-}
-
-#[tokio::test]
-async fn inspect() {
-    let folder = folder();
-    says(folder.path(), &["inspect", "http.wasm"], expect_file!["../golden/inspect_http.txt"]).await;
-    says(folder.path(), &["inspect", "stdout.wasm"], expect_file!["../golden/inspect_stdout.txt"]).await;
-    says(folder.path(), &["inspect", "module.wasm"], expect_file!["../golden/inspect_module.txt"]).await;
-    says(folder.path(), &["inspect", "empty.wasm"], expect_file!["../golden/inspect_other_world.txt"]).await;
-    says(folder.path(), &["inspect", "missing.wasm"], expect_file!["../golden/inspect_missing.txt"]).await;
 }
 
 #[tokio::test]

@@ -5,28 +5,53 @@ use crate::{
     guest::{Area, Component},
 };
 
+/// What becomes of an import under a connector's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It needs no grant.
+    Free,
+    /// These grants let the component use it.
+    Granted(Vec<String>),
+    /// Whatever the component does with it is refused. The line for [capabilities] that would change it, if one would.
+    Refused(Option<&'static str>),
+}
+
+/// What becomes of the imports of an area.
+pub(super) fn access(area: Area, config: &Config) -> Access {
+    let capabilities = &config.capabilities;
+    match area {
+        Area::Http if capabilities.http.is_empty() => Access::Refused(Some("http = [\"https://host:port\"]")),
+        Area::Http => Access::Granted(capabilities.http.iter().map(|granted| granted.text.to_string()).collect()),
+        Area::Sockets | Area::Files => Access::Refused(None),
+        Area::Environment if capabilities.env.is_empty() => Access::Free,
+        Area::Environment => Access::Granted(capabilities.env.iter().map(|(name, _)| name.clone()).collect()),
+        Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => Access::Free,
+    }
+}
+
 /// Warnings about grants that are of no use, and about imports that will be refused whatever the guest does with them.
 pub(super) fn grants_against_imports(config: &Config, component: &Component) -> Vec<String> {
     let areas = component.areas();
     let file = config.file.display();
-    let mut found = Vec::new();
-    let has_http = !config.capabilities.http.is_empty();
-    if has_http && !areas.contains_key(&Area::Http) {
-        found.push(format!(
-            "warning: {file} grants HTTP, and the component never imports it\nhelp: remove `http` from [capabilities]"
-        ));
+    let finding = |area: Area| match (access(area, config), areas.contains_key(&area)) {
+        (Access::Granted(_), false) => Some(format!(
+            "warning: {file} grants {area}, and the component never imports it\nhelp: remove `{}` from [capabilities]",
+            key(area)
+        )),
+        (Access::Refused(Some(line)), true) => Some(format!(
+            "warning: the component imports {area}, and {file} grants none: whatever it does with it will be refused\n\
+             help: add `{line}` to [capabilities]"
+        )),
+        (Access::Free | Access::Refused(None), _) | (Access::Granted(_), true) | (Access::Refused(_), false) => None,
+    };
+    Area::ALL.into_iter().filter_map(finding).collect()
+}
+
+/// The key of [capabilities] that an area is granted by.
+fn key(area: Area) -> &'static str {
+    match area {
+        Area::Http => "http",
+        Area::Environment => "env",
+        Area::Sockets | Area::Files | Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => "",
     }
-    if !has_http && areas.contains_key(&Area::Http) {
-        found.push(format!(
-            "warning: the component imports HTTP, and {file} grants none: every request will be refused\n\
-             help: add `http = [\"https://host:port\"]` to [capabilities]"
-        ));
-    }
-    if !config.capabilities.env.is_empty() && !areas.contains_key(&Area::Environment) {
-        found.push(format!(
-            "warning: {file} grants environment variables, and the component never reads any\n\
-             help: remove [capabilities.env]"
-        ));
-    }
-    found
 }

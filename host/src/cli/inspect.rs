@@ -1,11 +1,25 @@
 //! `danube-wasm inspect`: what a component is, without running it.
 
-use std::{path::PathBuf, process::ExitCode};
+mod least;
+
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use serde_json::json;
 
-use super::Stop;
-use crate::guest::{self, Area, CompileLimits, Compiler, Component, Engine, EngineOptions};
+use super::{
+    Operator, Stop,
+    findings::{Access, access},
+};
+use crate::{
+    config::{self, Config, Environment},
+    connector::compile_limits,
+    guest::{self, Area, Compiler, Component, Engine, EngineOptions},
+};
 
 /// `danube-wasm inspect`
 #[derive(Debug, clap::Args)]
@@ -13,72 +27,146 @@ pub(super) struct Inspect {
     /// The component.
     #[arg(value_name = "FILE.wasm")]
     file: PathBuf,
+    /// Say for each kind of import whether it could be used under this connector file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write the least connector file with which the component can use what it imports. The file must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    write_config: Option<PathBuf>,
+    #[command(flatten)]
+    operator: Operator,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
 }
 
+/// What there is to say.
+struct Inspected {
+    component: Component,
+    bytes: u64,
+    /// The file that it is looked at under.
+    config: Option<Config>,
+    /// The least file.
+    least: String,
+}
+
 impl Inspect {
-    pub(super) async fn execute(self) -> Result<ExitCode, Stop> {
+    pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let config = self.config.as_deref().map(|file| self.load(file, environment)).transpose()?;
         let engine = Engine::new(EngineOptions { cache: None, compiler: Compiler::this_program() })?;
-        let component = match engine.compile_file(&self.file, None, &CompileLimits::default()).await {
+        let limits = config.as_ref().map(compile_limits).unwrap_or_default();
+        let component = match engine.compile_file(&self.file, None, &limits).await {
             Ok(component) => component,
             Err(error @ guest::Error::Engine { .. }) => return Err(error.into()),
             Err(error) => return Err(Stop::Usage(format!("error: {error}"))),
         };
         let bytes = tokio::fs::metadata(&self.file).await?.len();
+        if let Some(file) = &self.write_config {
+            write_new(file, &least::config(&component, &beside(file, &self.file)?))?;
+        }
+        let least = least::config(&component, &self.file);
+        let inspected = Inspected { component, bytes, config, least };
         if self.json {
-            println!("{}", as_json(&component, bytes));
+            println!("{}", inspected.to_json());
         } else {
-            print!("{}", as_text(&component, bytes));
+            print!("{}", inspected.to_text(self.write_config.as_deref()));
         }
         Ok(ExitCode::SUCCESS)
     }
-}
 
-fn as_text(component: &Component, bytes: u64) -> String {
-    let mut text = format!("{}\n", component.name());
-    text.push_str(&format!("  sha256    {}\n", component.sha256()));
-    text.push_str(&format!("  size      {bytes} bytes\n"));
-    text.push_str(&format!("  contract  {}\n", component.contract()));
-    text.push_str(&format!(
-        "  lifecycle {}\n",
-        if component.has_lifecycle() { "health-check, shutdown" } else { "none" }
-    ));
-    text.push_str("  imports\n");
-    for (area, interfaces) in component.areas() {
-        text.push_str(&format!("    {area}\n"));
-        for interface in interfaces {
-            text.push_str(&format!("      {interface}\n"));
+    fn load(&self, file: &Path, environment: &Environment) -> Result<Config, Stop> {
+        let policy = self.operator.policy(environment)?;
+        let mut configs = config::load(&[file.to_owned()], environment, &policy)
+            .map_err(|errors| Stop::Usage(errors.render(super::color())))?;
+        match (configs.pop(), configs.pop()) {
+            (Some(config), None) => Ok(config),
+            _ => Err(Stop::Usage(format!("error: {} is a folder; name one connector file", file.display()))),
         }
     }
-    text.push_str(&format!("least grants that it can use\n{}", indented(&least_grants(component))));
-    text
 }
 
-fn as_json(component: &Component, bytes: u64) -> serde_json::Value {
-    let areas: serde_json::Map<_, _> =
-        component.areas().into_iter().map(|(area, interfaces)| (area.to_string(), json!(interfaces))).collect();
-    json!({
-        "file": component.name(),
-        "sha256": component.sha256(),
-        "bytes": bytes,
-        "contract": component.contract().to_string(),
-        "lifecycle": component.has_lifecycle(),
-        "imports": areas,
-        "exports": component.exports(),
-        "least_grants": least_grants(component),
-    })
+/// The component's path as it must stand in a file that is written somewhere else.
+fn beside(file: &Path, component: &Path) -> std::io::Result<PathBuf> {
+    let here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    if here { Ok(component.to_owned()) } else { std::path::absolute(component) }
 }
 
-/// The lines of a connector file that let the component use what it imports. Hosts and names are the user's to fill in.
-fn least_grants(component: &Component) -> String {
-    let mut text = String::from("[component]\n");
-    text.push_str(&format!("path = {:?}\nsha256 = {:?}\n", component.name(), component.sha256()));
-    if component.areas().contains_key(&Area::Http) {
-        text.push_str("\n[capabilities]\nhttp = [\"https://the-host-it-writes-to\"]\n");
+/// Writes a file, and never over another.
+fn write_new(file: &Path, text: &str) -> Result<(), Stop> {
+    let shown = file.display();
+    match OpenOptions::new().write(true).create_new(true).open(file) {
+        Ok(mut file) => Ok(file.write_all(text.as_bytes())?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(Stop::Usage(format!("error: {shown} is there already\nhelp: name another file, or remove it")))
+        }
+        Err(error) => Err(Stop::Usage(format!("error: cannot write {shown}: {error}"))),
     }
-    text
+}
+
+impl Inspected {
+    fn to_text(&self, written: Option<&Path>) -> String {
+        let Self { component, bytes, config, least } = self;
+        let mut text = format!("{}\n", component.name());
+        text.push_str(&format!("  sha256    {}\n", component.sha256()));
+        text.push_str(&format!("  size      {bytes} bytes\n"));
+        text.push_str(&format!("  contract  {}\n", component.contract()));
+        let lifecycle = if component.has_lifecycle() { "health-check, shutdown" } else { "none" };
+        text.push_str(&format!("  lifecycle {lifecycle}\n"));
+        match config {
+            Some(config) => text.push_str(&format!("  imports, under {}\n", config.file.display())),
+            None => text.push_str("  imports\n"),
+        }
+        for (area, interfaces) in component.areas() {
+            let usable = config.as_ref().map(|config| format!(": {}", in_words(&access(area, config))));
+            text.push_str(&format!("    {area}{}\n", usable.unwrap_or_default()));
+            for interface in interfaces {
+                text.push_str(&format!("      {interface}\n"));
+            }
+        }
+        match written {
+            Some(file) => text.push_str(&format!("the least file for it is written: {}\n", file.display())),
+            None => text.push_str(&format!("the least file for it\n{}", indented(least))),
+        }
+        text
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let Self { component, bytes, config, least } = self;
+        let areas: serde_json::Map<_, _> =
+            component.areas().into_iter().map(|(area, interfaces)| (area.to_string(), json!(interfaces))).collect();
+        let usable = |config: &Config| -> serde_json::Map<_, _> {
+            let entry = |area: Area| (area.to_string(), access_json(&access(area, config)));
+            component.areas().into_keys().map(entry).collect()
+        };
+        json!({
+            "file": component.name(),
+            "sha256": component.sha256(),
+            "bytes": bytes,
+            "contract": component.contract().to_string(),
+            "lifecycle": component.has_lifecycle(),
+            "imports": areas,
+            "exports": component.exports(),
+            "usable": config.as_ref().map(usable),
+            "least_config": least,
+        })
+    }
+}
+
+fn in_words(access: &Access) -> String {
+    match access {
+        Access::Free => "needs no grant".to_owned(),
+        Access::Granted(grants) => format!("granted: {}", grants.join(", ")),
+        Access::Refused(Some(line)) => format!("refused: nothing is granted; add `{line}` to [capabilities]"),
+        Access::Refused(None) => "refused: this host grants none".to_owned(),
+    }
+}
+
+fn access_json(access: &Access) -> serde_json::Value {
+    match access {
+        Access::Free => json!({ "usable": true }),
+        Access::Granted(grants) => json!({ "usable": true, "grants": grants }),
+        Access::Refused(line) => json!({ "usable": false, "line": line }),
+    }
 }
 
 fn indented(text: &str) -> String {

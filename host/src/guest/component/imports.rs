@@ -29,6 +29,21 @@ pub enum Area {
     Plumbing,
 }
 
+impl Area {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Http,
+        Self::Sockets,
+        Self::Files,
+        Self::Environment,
+        Self::Clocks,
+        Self::Random,
+        Self::Logging,
+        Self::Stdio,
+        Self::Plumbing,
+    ];
+}
+
 impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
