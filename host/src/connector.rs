@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(crate) use build::{broker_options, compile_limits};
+pub(crate) use plan::Claims;
 use plan::LanePlan;
 use processor::GuestProcessor;
 
@@ -52,6 +53,8 @@ pub(crate) struct Connector {
     pub(crate) engine: Engine,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) status: Status,
+    /// Which subscriptions belong to whom, on this host.
+    pub(crate) claims: Arc<Claims>,
     /// Unique to this process, a part of its consumers' names.
     pub(crate) host_tag: Arc<str>,
 }
@@ -81,7 +84,7 @@ impl Connector {
         let processor = |instance| self.processor(&component, &gate, instance);
         let mut first = processor(0);
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
-        let plans = plan::lanes(&self.config, component.sha256(), asked, &self.host_tag)?;
+        let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag)?;
         let broker = Broker::new(&broker_options(&self.config.broker)).await?;
 
         let lanes = self.lanes(processor, first, plans, &broker);

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     config::Config,
-    connector::Connector,
+    connector::{Claims, Connector},
     guest::{self, Engine, EngineOptions},
     metrics::Metrics,
     server,
@@ -64,6 +64,7 @@ impl Host {
             status.set(&config.connector_name, Phase::Starting { cause: None });
         }
         let host_tag: Arc<str> = format!("{:08x}", rand::random::<u32>()).into();
+        let claims = Arc::new(Claims::of(&configs));
         let connectors = configs
             .into_iter()
             .map(|config| Connector {
@@ -71,6 +72,7 @@ impl Host {
                 engine: engine.clone(),
                 metrics: metrics.clone(),
                 status: status.clone(),
+                claims: claims.clone(),
                 host_tag: host_tag.clone(),
             })
             .collect();

@@ -42,11 +42,12 @@
 //!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
 //! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)
 //!   config/                one file for each table; mistake.rs, caution.rs, help.rs and snippet.rs say what is wrong and
-//!                          where; secret.rs and conceal.rs keep secrets out of it; golden/ has the texts
+//!                          where; policy.rs reads the operator's file, and ceiling.rs holds the others against it; secret.rs and conceal.rs keep secrets out of it; golden/ has the texts
 //! host.rs                  many connectors in one process
 //! connector.rs             one connector: compiles, asks the guest what to consume, runs the lanes
 //!   connector/build.rs     resolved values become the things that work with them
-//!   connector/plan.rs      what the guest asked for, held against its grants, becomes lanes
+//!   connector/plan.rs      what the guest asked for, held against its grants and limits, becomes lanes; plan/claims.rs
+//!                          keeps it off the subscriptions of other connectors
 //!   connector/processor.rs a guest as the pipeline's processor: makes and retires instances
 //! pipeline.rs              one session of a lane: collect, deliver, settle
 //!   pipeline/lane.rs       the life of a lane: subscribe, run sessions, park and work off what it held

@@ -137,6 +137,33 @@ async fn another_subscription_of_its_own_topic() {
 }
 
 #[tokio::test]
+async fn a_subscription_of_another_connector() {
+    let rig = Rig::start().await;
+    let (own, granted) = (rig.topic().await, rig.topic().await);
+    let greedy = rig.scripted(&own).set("capabilities.topics", vec![granted.name()]);
+    // It begins with the name of the greedy one, as the grant wants it.
+    let theirs = format!("{}-theirs", greedy.name());
+    let greedy = greedy.set("settings.ask_for", vec![granted.name(), &theirs]);
+    let owner = rig.http(&granted).mapping("subscription", theirs);
+    let host = rig.start_host(&[greedy.clone(), owner.clone()]).await;
+    let cause = host.until_failed(&greedy).await;
+    assert!(cause.contains(&format!("belongs to connector `{}`", owner.name())), "{cause}");
+    host.until_connector_ready(&owner).await;
+    rig.publish(&granted, numbered(3)).await;
+    host.until_acknowledged(&owner, 3).await;
+}
+
+#[tokio::test]
+async fn more_lanes_than_the_file_allows() {
+    let rig = Rig::start().await;
+    let (own, granted) = (rig.topic().await, rig.topic().await);
+    let greedy = rig.scripted(&own).set("capabilities.topics", vec![granted.name()]).set("limits.max_lanes", 1);
+    let subscription = format!("{}-extra", greedy.name());
+    let cause = fails_alone(&rig, greedy.set("settings.ask_for", vec![granted.name(), &subscription])).await;
+    assert!(cause.contains("asked for 2 topics") && cause.contains("help: set `max_lanes = 2`"), "{cause}");
+}
+
+#[tokio::test]
 async fn a_granted_topic_under_a_name_of_its_own_is_consumed() {
     let rig = Rig::start().await;
     let (own, granted) = (rig.topic().await, rig.topic().await);

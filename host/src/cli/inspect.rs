@@ -54,7 +54,7 @@ impl Inspect {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
         let config = self.config.as_deref().map(|file| self.load(file, environment)).transpose()?;
         let engine = Engine::new(EngineOptions { cache: None, compiler: Compiler::this_program() })?;
-        let limits = config.as_ref().map(compile_limits).unwrap_or_default();
+        let limits = config.as_ref().map(|config| compile_limits(&config.limits)).unwrap_or_default();
         let component = match engine.compile_file(&self.file, None, &limits).await {
             Ok(component) => component,
             Err(error @ guest::Error::Engine { .. }) => return Err(error.into()),

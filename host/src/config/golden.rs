@@ -23,6 +23,7 @@ const CASES: &[(&str, Variables)] = &[
     ("bad_name", &[]),
     ("bad_topic", &[]),
     ("bad_units", &[]),
+    ("beyond_limits", &[]),
     ("beyond_policy", &[]),
     ("beyond_policy_of_nothing", &[]),
     ("broker_url_of_a_secret", SECRETS),

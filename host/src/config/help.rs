@@ -52,6 +52,12 @@ impl Mistake {
             }
             Self::FiltersWithoutKeys => "write `subscription_type = \"Key-Shared\"`, or remove `key_filters`".into(),
             Self::ExclusiveShared { .. } => "write `instances = 1`, or another `subscription_type`".into(),
+            Self::TooManyLanes { lanes, .. } => {
+                format!("write `max_lanes = {lanes}` under `[limits]` if they are meant: each has an instance of its own")
+            }
+            Self::BeyondLimit { limit, value, .. } => {
+                format!("write less, or `{limit} = {value}` under `[limits]`")
+            }
             Self::MappingTwice { .. } => "remove one, or use `instances` for more lanes".into(),
             Self::NoDeadLetterTopic { .. } => "write\n[dead_letter]\ntopic = \"/default/orders-dlq\"".into(),
             Self::DeadLetterConsumed { .. } => "choose a topic that no mapping consumes".into(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{caution::Caution, raw, resolver::Resolver, snippet::Place};
+use super::{caution::Caution, processing::LARGEST_WINDOW, raw, resolver::Resolver, snippet::Place};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -48,6 +48,12 @@ pub struct Limits {
     pub compile_timeout: Duration,
     /// The most memory that compiling may take, in bytes.
     pub compile_memory: u64,
+    /// The most lanes of the connector: its topics times its `instances`.
+    pub max_lanes: u32,
+    /// The most records of a batch, whoever asks for them.
+    pub max_batch_size: u32,
+    /// The most payload bytes of a batch, whoever asks for them.
+    pub max_batch_bytes: u64,
 }
 
 impl Default for Limits {
@@ -70,11 +76,20 @@ impl Default for Limits {
             component_size: 64 * MIB,
             compile_timeout: Duration::from_secs(60),
             compile_memory: 2 * GIB,
+            max_lanes: 64,
+            max_batch_size: LARGEST_WINDOW,
+            max_batch_bytes: 64 * MIB,
         }
     }
 }
 
 impl Limits {
+    /// How many lanes so many topics would make, if they are more than there may be.
+    pub fn too_many_lanes(&self, topics: usize, instances: u32) -> Option<u64> {
+        let lanes = u64::try_from(topics).unwrap_or(u64::MAX).saturating_mul(instances.into());
+        Some(lanes).filter(|lanes| *lanes > self.max_lanes.into())
+    }
+
     pub(super) fn resolve(written: &raw::Limits, ack_timeout: Duration, resolver: &mut Resolver<'_>) -> Self {
         let default = Self::default();
         let (w, r) = (written, resolver);
@@ -112,6 +127,9 @@ impl Limits {
             component_size: r.size("component_size", &w.component_size, default.component_size, 1 << 10..=GIB),
             compile_timeout: r.duration("compile_timeout", &w.compile_timeout, default.compile_timeout),
             compile_memory: r.size("compile_memory", &w.compile_memory, default.compile_memory, 64 * MIB..=64 * GIB),
+            max_lanes: r.count("max_lanes", &w.max_lanes, default.max_lanes, 1..=4096),
+            max_batch_size: r.count("max_batch_size", &w.max_batch_size, default.max_batch_size, 1..=1_000_000),
+            max_batch_bytes: r.size("max_batch_bytes", &w.max_batch_bytes, default.max_batch_bytes, 1 << 10..=GIB),
         };
         if limits.call_timeout >= ack_timeout {
             let place = w.call_timeout.as_ref().map_or(Place::File, |written| Place::Span(written.span()));

@@ -6,6 +6,7 @@ use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
+    Limits,
     caution::Caution,
     ceiling,
     help::nearest,
@@ -82,13 +83,18 @@ impl Word for PayloadFormat {
 }
 
 /// What the mappings of a file share.
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'a> {
     pub(super) instances: u32,
     pub(super) ack_timeout: Duration,
+    pub(super) limits: &'a Limits,
 }
 
 /// The mappings in the connector's own table.
-pub(super) fn resolve(table: &DeTable<'_>, around: &Surroundings, resolver: &mut Resolver<'_>) -> Vec<TopicMapping> {
+pub(super) fn resolve(
+    table: &DeTable<'_>,
+    around: &Surroundings<'_>,
+    resolver: &mut Resolver<'_>,
+) -> Vec<TopicMapping> {
     let Some(entries) = table.get("topic_mappings") else { return Vec::new() };
     let DeValue::Array(entries) = entries.get_ref() else {
         let found = format!("a {}", entries.get_ref().type_str());
@@ -111,7 +117,7 @@ pub(super) fn resolve(table: &DeTable<'_>, around: &Surroundings, resolver: &mut
 }
 
 impl TopicMapping {
-    fn resolve(entry: &Spanned<DeValue<'_>>, around: &Surroundings, resolver: &mut Resolver<'_>) -> Option<Self> {
+    fn resolve(entry: &Spanned<DeValue<'_>>, around: &Surroundings<'_>, resolver: &mut Resolver<'_>) -> Option<Self> {
         let written: raw::TopicMapping = shape::deserialize("topic_mappings", entry.clone(), &mut resolver.mistakes)?;
         warn_of_near_keys(entry.get_ref(), resolver);
         let r = resolver;
@@ -128,8 +134,8 @@ impl TopicMapping {
             consumer_name: name("consumer_name", &w.consumer_name, r),
             key_filters: key_filters(w, r),
             expected_schema_subject: name("expected_schema_subject", &w.expected_schema_subject, r),
-            batch_size: batch_size(&w.batch_size, r),
-            batch_bytes: batch_bytes(&w.batch_bytes, r),
+            batch_size: batch_size(&w.batch_size, around.limits, r),
+            batch_bytes: batch_bytes(&w.batch_bytes, around.limits, r),
             flush_interval: flush_interval("flush_interval_ms", &w.flush_interval_ms, around.ack_timeout, r),
             payload_format: r.word("payload_format", &w.payload_format),
             line: r.source.line(entry.span().start),

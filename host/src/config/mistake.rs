@@ -227,6 +227,30 @@ pub enum Mistake {
         /// As written.
         instances: u32,
     },
+    /// More lanes than the connector may have.
+    #[error("{topics} topic mappings with `instances = {instances}` make {lanes} lanes, and `max_lanes` is {most}")]
+    TooManyLanes {
+        /// The number of mappings.
+        topics: usize,
+        /// As written.
+        instances: u32,
+        /// The product.
+        lanes: u64,
+        /// What `max_lanes` says.
+        most: u32,
+    },
+    /// A value beyond one of the connector's own limits.
+    #[error("`{key} = {value}` is more than `{limit}`, {most}")]
+    BeyondLimit {
+        /// The key.
+        key: &'static str,
+        /// The limit's key.
+        limit: &'static str,
+        /// The value, as TOML writes it.
+        value: String,
+        /// The limit's value.
+        most: String,
+    },
     /// A topic and subscription that stand in the file twice.
     #[error("the subscription `{subscription}` of `{topic}` stands in line {line} already")]
     MappingTwice {

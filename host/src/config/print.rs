@@ -128,6 +128,9 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         component_size,
         compile_timeout,
         compile_memory,
+        max_lanes,
+        max_batch_size,
+        max_batch_bytes,
     } = limits;
     raw::Limits {
         memory: size(*memory),
@@ -147,6 +150,9 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         component_size: size(*component_size),
         compile_timeout: duration(*compile_timeout),
         compile_memory: size(*compile_memory),
+        max_lanes: integer(*max_lanes),
+        max_batch_size: integer(*max_batch_size),
+        max_batch_bytes: size(*max_batch_bytes),
     }
 }
 

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::{
+    Limits,
     caution::Caution,
+    mistake::Mistake,
     raw,
     resolver::{Resolver, Word},
     snippet::Place,
+    units,
 };
 use crate::record::OnReject;
 
 /// How many unanswered records a broker hands out at most, whatever its settings.
-const LARGEST_WINDOW: u32 = 10_000;
+pub(super) const LARGEST_WINDOW: u32 = 10_000;
 
 /// How often and when records that may work later are tried again, before they go back to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,15 +118,21 @@ impl Default for Processing {
 }
 
 impl Processing {
-    pub(super) fn resolve(written: &raw::Processing, ack_timeout: Duration, resolver: &mut Resolver<'_>) -> Self {
+    pub(super) fn resolve(
+        written: &raw::Processing,
+        ack_timeout: Duration,
+        limits: &Limits,
+        resolver: &mut Resolver<'_>,
+    ) -> Self {
         let default = Self::default();
         let (w, r) = (written, resolver);
         if let Some(written) = &w.poll_interval_ms {
             r.warn(Place::Span(written.span()), Caution::PollInterval);
         }
         Self {
-            batch_size: batch_size(&w.batch_size, r).unwrap_or(default.batch_size),
-            batch_bytes: batch_bytes(&w.batch_bytes, r).unwrap_or(default.batch_bytes),
+            batch_size: batch_size(&w.batch_size, limits, r).unwrap_or(default.batch_size.min(limits.max_batch_size)),
+            batch_bytes: batch_bytes(&w.batch_bytes, limits, r)
+                .unwrap_or(default.batch_bytes.min(limits.max_batch_bytes)),
             flush_interval: flush_interval("batch_timeout_ms", &w.batch_timeout_ms, ack_timeout, r)
                 .unwrap_or(default.flush_interval),
             max_rejects: r.integer("max_rejects", &w.max_rejects, 0..=1_000_000).unwrap_or(default.max_rejects),
@@ -142,8 +151,13 @@ impl Processing {
 }
 
 /// `batch_size`, of `[processing]` or of a mapping.
-pub(super) fn batch_size(written: &Option<raw::Integer>, resolver: &mut Resolver<'_>) -> Option<u32> {
+pub(super) fn batch_size(written: &Option<raw::Integer>, limits: &Limits, resolver: &mut Resolver<'_>) -> Option<u32> {
     let batch_size = resolver.integer("batch_size", written, 1..=1_000_000)?;
+    if let Some(written) = written.as_ref().filter(|_| batch_size > limits.max_batch_size) {
+        let (value, most) = (batch_size.to_string(), limits.max_batch_size.to_string());
+        let mistake = Mistake::BeyondLimit { key: "batch_size", limit: "max_batch_size", value, most };
+        resolver.refuse(Place::Span(written.span()), mistake);
+    }
     if let Some(written) = written.as_ref().filter(|_| batch_size > LARGEST_WINDOW) {
         resolver.warn(Place::Span(written.span()), Caution::BatchBeyondWindow { batch_size });
     }
@@ -151,9 +165,20 @@ pub(super) fn batch_size(written: &Option<raw::Integer>, resolver: &mut Resolver
 }
 
 /// `batch_bytes`, of `[processing]` or of a mapping.
-pub(super) fn batch_bytes(written: &Option<raw::Quantity>, resolver: &mut Resolver<'_>) -> Option<u64> {
-    let default = Processing::default().batch_bytes;
-    written.is_some().then(|| resolver.size("batch_bytes", written, default, 1 << 10..=1 << 30))
+pub(super) fn batch_bytes(
+    written: &Option<raw::Quantity>,
+    limits: &Limits,
+    resolver: &mut Resolver<'_>,
+) -> Option<u64> {
+    let (default, place) = (Processing::default().batch_bytes, written.as_ref()?.span());
+    let bytes = resolver.size("batch_bytes", written, default, 1 << 10..=1 << 30);
+    if bytes > limits.max_batch_bytes {
+        let quoted = |bytes| format!("\"{}\"", units::show_size(bytes));
+        let (value, most) = (quoted(bytes), quoted(limits.max_batch_bytes));
+        let mistake = Mistake::BeyondLimit { key: "batch_bytes", limit: "max_batch_bytes", value, most };
+        resolver.refuse(Place::Span(place), mistake);
+    }
+    Some(bytes)
 }
 
 /// `batch_timeout_ms` of `[processing]`, or `flush_interval_ms` of a mapping.

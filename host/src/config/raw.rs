@@ -105,6 +105,9 @@ pub(super) struct Limits {
     pub(super) component_size: Option<Quantity>,
     pub(super) compile_timeout: Option<Quantity>,
     pub(super) compile_memory: Option<Quantity>,
+    pub(super) max_lanes: Option<Integer>,
+    pub(super) max_batch_size: Option<Integer>,
+    pub(super) max_batch_bytes: Option<Quantity>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -32,16 +32,22 @@ impl Config {
             ceiling::instances(instances, written.span(), r);
         }
         let settings = Settings::resolve(&written.settings, &written.table, r);
-        let mappings = mapping::resolve(&written.table, &Surroundings { instances, ack_timeout }, r);
+        let limits = r.limits(|r| Limits::resolve(&w.limits, ack_timeout, r));
+        let around = Surroundings { instances, ack_timeout, limits: &limits };
+        let mappings = mapping::resolve(&written.table, &around, r);
+        if let Some(lanes) = limits.too_many_lanes(mappings.len(), instances) {
+            let place = w.instances.as_ref().map_or(Place::File, |written| Place::Span(written.span()));
+            let (topics, most) = (mappings.len(), limits.max_lanes);
+            r.refuse(place, Mistake::TooManyLanes { topics, instances, lanes, most });
+        }
         let capabilities = Capabilities::resolve(&w.capabilities, r);
         if no_topics(written) {
             r.refuse(Place::File, Mistake::NoTopics { table: written.settings.clone() });
         }
         let dead_letter = w.dead_letter.as_ref().and_then(|w| DeadLetter::resolve(w, &mappings, &capabilities, r));
         let (on_reject, on_mismatch) = on_reject(&w.processing, w.dead_letter.is_some(), r);
-        let limits = r.limits(|r| Limits::resolve(&w.limits, ack_timeout, r));
         let retry = Retry::resolve(&w.retry, r);
-        let processing = Processing::resolve(&w.processing, ack_timeout, r);
+        let processing = Processing::resolve(&w.processing, ack_timeout, &limits, r);
         if let Some(schemas) = w.schemas.as_ref().filter(|schemas| !schemas.get_ref().is_empty()) {
             r.refuse(Place::Span(schemas.span()), Mistake::Schemas);
         }

@@ -1,6 +1,7 @@
 //! What a guest asked to consume, held against what its file grants, becomes the lanes of a connector. A guest reads
 //! nothing that its file does not name.
 
+mod claims;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use crate::{
     record::{PayloadFormat, SubscriptionType},
 };
 
+pub(crate) use claims::Claims;
+
 /// What one lane is to do.
 #[derive(Debug, Clone)]
 pub(super) struct LanePlan {
@@ -23,13 +26,35 @@ pub(super) struct LanePlan {
 
 /// Why a guest does not get what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     #[error(
         "the component asked for topic `{topic}` with subscription `{subscription}`, which {file} does not grant\n\
          help: add a mapping with `topic = \"{topic}\"` and `subscription = \"{subscription}\"` to [[{table}.topic_mappings]], \
          or `topics = [\"{topic}\"]` to [capabilities] (then the subscription must start with `{connector}`)"
     )]
     NotGranted { topic: String, subscription: String, file: String, table: String, connector: String },
+    #[error(
+        "the component asked for subscription `{subscription}` of `{topic}`, which belongs to connector `{owner}`\n\
+         help: add a mapping with both to [[{table}.topic_mappings]] of {file} if the two are to share its records"
+    )]
+    Anothers { topic: String, subscription: String, owner: String, file: String, table: String },
+    #[error(
+        "the component asked for {topics} topics, and {file} gives it {most} lanes with `instances = {instances}`\n\
+         help: set `max_lanes = {lanes}` under [limits] if it is to have so many"
+    )]
+    TooManyLanes { topics: usize, instances: u32, lanes: u64, most: u32, file: String },
+    #[error(
+        "the component asked for batches of {asked} on `{topic}`, and {file} allows {most}\n\
+         help: set `{limit} = {asked_as_written}` under [limits] if it is to have them"
+    )]
+    BatchTooLarge {
+        topic: String,
+        file: String,
+        limit: &'static str,
+        asked: String,
+        asked_as_written: String,
+        most: String,
+    },
     #[error(
         "the component asked for {asked:?} on `{topic}`, and its mapping in {file} says {written:?}\n\
          help: change `subscription_type` there, or leave it out"
@@ -49,15 +74,20 @@ pub(super) enum Refusal {
     Nothing { table: String },
 }
 
-/// The lanes of a connector. `host_tag` is unique to this process.
+/// The lanes of a connector. `claims` are those of all connectors of the host; `host_tag` is unique to this process.
 pub(super) fn lanes(
     config: &Config,
     component_sha256: &str,
     asked: Vec<ConsumerConfig>,
+    claims: &Claims,
     host_tag: &str,
 ) -> Result<Vec<LanePlan>, Refusal> {
     if asked.is_empty() {
         return Err(Refusal::Nothing { table: config.component.settings_table.clone() });
+    }
+    if let Some(lanes) = config.limits.too_many_lanes(asked.len(), config.instances) {
+        let (topics, instances, most) = (asked.len(), config.instances, config.limits.max_lanes);
+        return Err(Refusal::TooManyLanes { topics, instances, lanes, most, file: config.file.display().to_string() });
     }
     let mut seen: Vec<(String, String)> = Vec::new();
     let mut lanes = Vec::new();
@@ -68,7 +98,8 @@ pub(super) fn lanes(
             return Err(Refusal::Twice { topic: key.0, subscription: key.1 });
         }
         seen.push(key);
-        let mapping = granted(config, &asked)?;
+        let mapping = granted(config, &asked.topic, &asked.subscription, claims)?;
+        within_limits(config, &asked)?;
         let subscription_type = subscription_type(config, &asked, mapping)?;
         let policy = Arc::new(policy(config, component_sha256, &asked, mapping, subscription_type, &fuse));
         let mut key_filters = asked.key_filters.clone();
@@ -90,23 +121,53 @@ pub(super) fn lanes(
     Ok(lanes)
 }
 
-/// The mapping that names the pair, or `None` where a grant allows it without one.
-fn granted<'a>(config: &'a Config, asked: &ConsumerConfig) -> Result<Option<&'a TopicMapping>, Refusal> {
-    let same = |mapping: &&TopicMapping| mapping.topic == asked.topic && mapping.subscription == asked.subscription;
+/// The mapping that names the pair, or `None` where a grant allows it without one. A grant does not reach into the
+/// subscriptions of other connectors; a mapping is the word of whoever wrote the file, who may share them.
+fn granted<'a>(
+    config: &'a Config,
+    topic: &str,
+    subscription: &str,
+    claims: &Claims,
+) -> Result<Option<&'a TopicMapping>, Refusal> {
+    let same = |mapping: &&TopicMapping| mapping.topic == topic && mapping.subscription == subscription;
     if let Some(mapping) = config.mappings.iter().find(same) {
         return Ok(Some(mapping));
     }
-    let own_subscription = is_own_subscription(&config.connector_name, &asked.subscription);
-    if own_subscription && config.capabilities.topics.iter().any(|pattern| pattern.matches(&asked.topic)) {
-        return Ok(None);
+    let (topic, subscription) = (topic.to_owned(), subscription.to_owned());
+    let (file, table) = (config.file.display().to_string(), config.component.settings_table.clone());
+    let connector = config.connector_name.clone();
+    let is_granted = config.capabilities.topics.iter().any(|pattern| pattern.matches(&topic));
+    if !is_granted || !is_own_subscription(&connector, &subscription) {
+        return Err(Refusal::NotGranted { topic, subscription, file, table, connector });
     }
-    Err(Refusal::NotGranted {
+    match claims.owner(&connector, &topic, &subscription) {
+        Some(owner) => Err(Refusal::Anothers { owner: owner.to_owned(), topic, subscription, file, table }),
+        None => Ok(None),
+    }
+}
+
+/// Refuses batches that are larger than the file allows.
+fn within_limits(config: &Config, asked: &ConsumerConfig) -> Result<(), Refusal> {
+    let limits = &config.limits;
+    let refusal = |limit, asked_as_written, asked_in_words, most| Refusal::BatchTooLarge {
         topic: asked.topic.clone(),
-        subscription: asked.subscription.clone(),
         file: config.file.display().to_string(),
-        table: config.component.settings_table.clone(),
-        connector: config.connector_name.clone(),
-    })
+        limit,
+        asked: asked_in_words,
+        asked_as_written,
+        most,
+    };
+    match (asked.batch_size, asked.batch_bytes) {
+        (Some(size), _) if size > limits.max_batch_size => {
+            let most = limits.max_batch_size.to_string();
+            Err(refusal("max_batch_size", size.to_string(), format!("{size} records"), most))
+        }
+        (_, Some(bytes)) if bytes > limits.max_batch_bytes => {
+            let most = format!("{} bytes", limits.max_batch_bytes);
+            Err(refusal("max_batch_bytes", format!("\"{bytes}B\""), format!("{bytes} bytes"), most))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
 }
 
 /// The connector's name, alone or with something behind a separator: `orders` does not own `orders2`.

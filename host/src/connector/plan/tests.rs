@@ -42,7 +42,7 @@ fn asked(topic: &str, subscription: &str) -> ConsumerConfig {
 }
 
 fn plan(config: &Config, asked: Vec<ConsumerConfig>) -> Result<Vec<LanePlan>, Refusal> {
-    lanes(config, "00", asked, "tag")
+    lanes(config, "00", asked, &Claims::default(), "tag")
 }
 
 #[test]
@@ -129,12 +129,92 @@ fn each_instance_is_a_consumer_with_a_name_of_its_own() {
 fn names_that_the_broker_remembers_stay_the_same_over_restarts() {
     let name = |subscription_type| {
         let asked = ConsumerConfig { subscription_type, ..asked("/events/clicks", "orders") };
-        let lanes = lanes(&config(""), "00", vec![asked], "tag").expect("it is granted");
+        let lanes = plan(&config(""), vec![asked]).expect("it is granted");
         lanes[0].subscribe.consumer_name.clone()
     };
     assert_eq!(name(SubscriptionType::Exclusive), "orders");
     assert_eq!(name(SubscriptionType::Failover), "orders-0");
     assert_eq!(name(SubscriptionType::KeyShared), "orders-tag-0");
+}
+
+/// Another connector of the host.
+fn neighbour(name: &str, topic: &str, subscription: &str) -> Config {
+    let text = format!(
+        r#"
+        connector_name = "{name}"
+        danube_service_url = "http://127.0.0.1:6650"
+        component.path = "other.wasm"
+        settings.topic_mappings = [{{ topic = "{topic}", subscription = "{subscription}" }}]
+        "#
+    );
+    Config::parse(Path::new("other.toml"), &text, &Environment::default()).expect("the file is good")
+}
+
+#[test]
+fn a_grant_does_not_reach_into_the_subscriptions_of_other_connectors() {
+    let own = config("");
+    let others = [
+        // Its name fits the subscription better.
+        neighbour("orders-eu", "/default/other", "orders-eu"),
+        // Its file names the pair.
+        neighbour("audit", "/events/clicks", "orders-audit"),
+    ];
+    let claims = Claims::of(&[&[own.clone()][..], &others].concat());
+    let plan = |topic, subscription| lanes(&own, "00", vec![asked(topic, subscription)], &claims, "tag");
+    for (subscription, owner) in [("orders-eu", "orders-eu"), ("orders-eu-1", "orders-eu"), ("orders-audit", "audit")] {
+        let refusal = plan("/events/clicks", subscription).expect_err("it is somebody else's");
+        let text = refusal.to_string();
+        assert!(matches!(&refusal, Refusal::Anothers { owner: found, .. } if found == owner), "{text}");
+        assert!(text.contains("orders.toml") && text.contains(subscription), "{text}");
+    }
+    for (topic, subscription) in
+        [("/events/clicks", "orders"), ("/events/clicks", "orders-europe"), ("/events/views", "orders-audit")]
+    {
+        plan(topic, subscription).expect("it is the connector's own");
+    }
+    // A mapping is the word of the file's author: two files may share a subscription.
+    let sharing = neighbour("audit", "/default/orders", "group-1");
+    let claims = Claims::of(&[own.clone(), sharing]);
+    lanes(&own, "00", vec![asked("/default/orders", "group-1")], &claims, "tag").expect("both files name it");
+}
+
+#[test]
+fn a_guest_gets_no_more_lanes_than_its_file_allows() {
+    let many = |count: usize| (0..count).map(|n| asked(&format!("/events/t{n}"), "orders")).collect::<Vec<_>>();
+    let lanes = |instances: u32, topics| plan(&config(&format!("instances = {instances}")), many(topics));
+    assert_eq!(lanes(1, 64).expect("64 lanes are the default").len(), 64);
+    assert_eq!(lanes(64, 1).expect("64 lanes are the default").len(), 64);
+    let few = config("instances = 2\nlimits.max_lanes = 5");
+    assert_eq!(plan(&few, many(2)).expect("4 of 5").len(), 4);
+    let refusals = [lanes(1, 65), lanes(33, 2), plan(&few, many(3)), lanes(1, 100_000)];
+    for (refusal, line) in refusals.into_iter().zip(["65", "66", "6", "100000"]) {
+        let text = refusal.expect_err("they are too many").to_string();
+        assert!(
+            text.ends_with(&format!("help: set `max_lanes = {line}` under [limits] if it is to have so many")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_guest_gets_no_larger_batches_than_its_file_allows() {
+    let bounded = config("limits = { max_batch_size = 100, max_batch_bytes = \"1MiB\" }");
+    let asked_for = |batch_size, batch_bytes| {
+        let asked = ConsumerConfig { batch_size, batch_bytes, ..asked("/default/orders", "group-1") };
+        plan(&bounded, vec![asked]).map(|lanes| (lanes[0].policy.batch_size, lanes[0].policy.batch_bytes))
+    };
+    assert_eq!(asked_for(Some(100), Some(1 << 20)), Ok((100, 1 << 20)));
+    // What nobody asks for is within the limits as well.
+    assert_eq!(asked_for(None, None), Ok((7, 1 << 20)));
+    for (batch_size, batch_bytes, line) in [
+        (Some(101), None, "max_batch_size = 101"),
+        (Some(u32::MAX), Some(1), "max_batch_size = 4294967295"),
+        (None, Some((1 << 20) + 1), "max_batch_bytes = \"1048577B\""),
+        (Some(1), Some(u64::MAX), "max_batch_bytes = \"18446744073709551615B\""),
+    ] {
+        let text = asked_for(batch_size, batch_bytes).expect_err("it is too much").to_string();
+        assert!(text.contains("`/default/orders`") && text.contains("orders.toml") && text.contains(line), "{text}");
+    }
 }
 
 #[test]
