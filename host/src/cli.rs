@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod dlq;
+mod explain;
 mod findings;
 mod inspect;
 mod run;
@@ -17,7 +18,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{self, Environment, Policy},
+    config::{self, Config, Environment, Policy},
     telemetry::{self, LogFormat},
 };
 
@@ -43,6 +44,8 @@ enum Command {
     Check(check::Check),
     /// Show what a component is: contract, imports, the least grants it needs.
     Inspect(inspect::Inspect),
+    /// Say whether a connector's component may reach something, and what decides it. Exit code 0: it may, 1: it may not.
+    Explain(explain::Explain),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
     /// Compile one component for the host that started this.
@@ -89,6 +92,17 @@ impl Operator {
     }
 }
 
+/// The config of one file, where a command takes one.
+fn one_config(file: &Path, environment: &Environment, policy: &Policy) -> Result<Result<Config, config::Error>, Stop> {
+    let mut loaded = config::load_each(&[file.to_owned()], environment, policy);
+    match (loaded.pop(), loaded.pop()) {
+        (Some((_, loaded)), None) => Ok(loaded),
+        (Some(_) | None, _) => {
+            Err(Stop::Usage(format!("error: {} is a folder; name one connector file", file.display())))
+        }
+    }
+}
+
 /// How a command ends that did not end well.
 #[derive(Debug)]
 enum Stop {
@@ -117,6 +131,7 @@ impl Cli {
             Command::Run(run) => run.execute(&environment).await,
             Command::Check(check) => check.execute(&environment).await,
             Command::Inspect(inspect) => inspect.execute(&environment).await,
+            Command::Explain(explain) => explain.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
@@ -144,7 +159,7 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Compile(_) | Self::Dlq(_) => "warn",
+            Self::Check(_) | Self::Inspect(_) | Self::Explain(_) | Self::Compile(_) | Self::Dlq(_) => "warn",
             // It says itself why its connector failed.
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }

@@ -22,8 +22,8 @@ use crate::{
 };
 
 pub(crate) use build::{broker_options, compile_limits};
-pub(crate) use plan::Claims;
 use plan::LanePlan;
+pub(crate) use plan::{Claims, granted};
 use processor::GuestProcessor;
 
 /// Why a connector can't go on.

@@ -2,6 +2,7 @@
 //! And what `dev` does.
 
 mod dev;
+mod explain;
 mod inspect;
 mod policy;
 
@@ -92,6 +93,7 @@ async fn help() {
     says(folder.path(), &["run", "--help"], expect_file!["../golden/help_run.txt"]).await;
     says(folder.path(), &["check", "--help"], expect_file!["../golden/help_check.txt"]).await;
     says(folder.path(), &["inspect", "--help"], expect_file!["../golden/help_inspect.txt"]).await;
+    says(folder.path(), &["explain", "--help"], expect_file!["../golden/help_explain.txt"]).await;
     says(folder.path(), &["dev", "--help"], expect_file!["../golden/help_dev.txt"]).await;
     says(folder.path(), &["dlq", "--help"], expect_file!["../golden/help_dlq.txt"]).await;
     says(folder.path(), &["dlq", "list", "--help"], expect_file!["../golden/help_dlq_list.txt"]).await;

@@ -25,6 +25,7 @@ mod body;
 mod decision;
 mod dial;
 mod error;
+mod explain;
 mod message;
 mod session;
 mod stats;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use self::{
     error::Error,
+    explain::{Decided, Denial, Reached, decide, dialled},
     message::{Request, Response},
     session::Session,
     stats::GateStats,
@@ -186,7 +188,7 @@ impl Gate {
     fn check(&self, method: &Method, url: &Url) -> Result<Target, Error> {
         let target = decision::target(method, url)?;
         match decision::decide(&self.grants, method, &target) {
-            Ok(()) => Ok(target),
+            Ok(_) => Ok(target),
             Err(refusal) => {
                 let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
                 let about = format!("{method} {}", target.origin());

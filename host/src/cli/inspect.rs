@@ -16,7 +16,7 @@ use super::{
     findings::{Access, access},
 };
 use crate::{
-    config::{self, Config, Environment},
+    config::{Config, Environment},
     connector::compile_limits,
     guest::{self, Area, Compiler, Component, Engine, EngineOptions},
 };
@@ -76,12 +76,8 @@ impl Inspect {
 
     fn load(&self, file: &Path, environment: &Environment) -> Result<Config, Stop> {
         let policy = self.operator.policy(environment)?;
-        let mut configs = config::load(&[file.to_owned()], environment, &policy)
-            .map_err(|errors| Stop::Usage(errors.render(super::color())))?;
-        match (configs.pop(), configs.pop()) {
-            (Some(config), None) => Ok(config),
-            _ => Err(Stop::Usage(format!("error: {} is a folder; name one connector file", file.display()))),
-        }
+        let loaded = super::one_config(file, environment, &policy)?;
+        loaded.map_err(|error| Stop::Usage(error.render(super::color())))
     }
 }
 

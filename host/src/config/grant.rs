@@ -16,11 +16,13 @@ pub struct HttpGrant {
     pub grant: Grant,
     /// The URL as written, with its references and not their values: for messages.
     pub text: Guarded,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
 }
 
 impl fmt::Debug for HttpGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { grant, text } = self;
+        let Self { grant, text, line: _ } = self;
         f.debug_struct("HttpGrant")
             .field("text", text)
             .field("methods", &grant.methods())
@@ -65,7 +67,7 @@ impl HttpGrant {
             Some(methods) => accept(grant.with_methods(methods), url.span(), resolver)?,
             None => grant,
         };
-        Some(Self { grant, text })
+        Some(Self { grant, text, line: resolver.source.line(written.span().start) })
     }
 }
 

@@ -96,7 +96,7 @@ fn write_capabilities(Capabilities { topics, http, env }: &Capabilities) -> raw:
 }
 
 fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
-    let HttpGrant { grant, text: url } = grant;
+    let HttpGrant { grant, text: url, line: _ } = grant;
     // A path that came with the URL is shown with it.
     let bare = url::Url::parse(url.expose()).is_ok_and(|url| url.path() == "/");
     let path = Some(grant.path()).filter(|path| bare && *path != "/");

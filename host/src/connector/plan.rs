@@ -123,7 +123,7 @@ pub(super) fn lanes(
 
 /// The mapping that names the pair, or `None` where a grant allows it without one. A grant does not reach into the
 /// subscriptions of other connectors; a mapping is the word of whoever wrote the file, who may share them.
-fn granted<'a>(
+pub(crate) fn granted<'a>(
     config: &'a Config,
     topic: &str,
     subscription: &str,

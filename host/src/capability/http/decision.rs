@@ -35,12 +35,14 @@ pub(super) fn target(method: &Method, url: &Url) -> Result<Target, Error> {
     Target::of(url).ok_or_else(|| Error::InvalidRequest("the URL must start with http:// or https://".into()))
 }
 
-/// Whether one of `grants` covers origin, method and path.
-pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Result<(), Refusal> {
-    let near: Vec<&Grant> = grants.iter().filter(|grant| grant.covers_origin(target)).collect();
-    if near.iter().any(|grant| grant.covers_method(method) && grant.covers_path(target)) {
-        return Ok(());
+/// The first of `grants` that covers origin, method and path, by its place among them.
+pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Result<usize, Refusal> {
+    let covers =
+        |grant: &Grant| grant.covers_origin(target) && grant.covers_method(method) && grant.covers_path(target);
+    if let Some(at) = grants.iter().position(covers) {
+        return Ok(at);
     }
+    let near: Vec<&Grant> = grants.iter().filter(|grant| grant.covers_origin(target)).collect();
     let suggestion = Grant::for_origin(target);
     if near.is_empty() {
         return Err(Refusal::new(String::new(), &suggestion));
@@ -79,7 +81,8 @@ mod tests {
     fn decided(grants: &[Grant], method: &str, url: &str) -> Result<(), String> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let target = target(&method, &Url::parse(url).unwrap()).unwrap();
-        decide(grants, &method, &target).map_err(|Refusal { why, suggestion }| format!("{why} + {suggestion}"))
+        let decided = decide(grants, &method, &target);
+        decided.map(drop).map_err(|Refusal { why, suggestion }| format!("{why} + {suggestion}"))
     }
 
     #[test]

@@ -139,19 +139,23 @@ async fn resolve(uri: &Uri, grants: &[Grant]) -> Result<Vec<SocketAddr>, DialErr
     let unusable = || DialError::Resolve(format!("`{uri}` has no host"));
     let url = Url::parse(&uri.to_string()).map_err(|_| unusable())?;
     let target = Target::of(&url).ok_or_else(unusable)?;
-    let found: Vec<SocketAddr> = match &target.host {
-        Host::Ipv4(ip) => vec![((*ip), target.port).into()],
-        Host::Ipv6(ip) => vec![((*ip), target.port).into()],
+    permit(lookup(&target).await?, &target, grants)
+}
+
+/// The addresses of a target, whatever they are.
+pub(super) async fn lookup(target: &Target) -> Result<Vec<SocketAddr>, DialError> {
+    match &target.host {
+        Host::Ipv4(ip) => Ok(vec![((*ip), target.port).into()]),
+        Host::Ipv6(ip) => Ok(vec![((*ip), target.port).into()]),
         Host::Domain(name) => {
             let found = tokio::net::lookup_host((name.as_str(), target.port)).await;
-            found.map_err(|error| DialError::Resolve(error.to_string()))?.collect()
+            Ok(found.map_err(|error| DialError::Resolve(error.to_string()))?.collect())
         }
-    };
-    permit(found, &target, grants)
+    }
 }
 
 /// Those of the addresses that were found for `target` which one of the grants for it allows; never none.
-fn permit(found: Vec<SocketAddr>, target: &Target, grants: &[Grant]) -> Result<Vec<SocketAddr>, DialError> {
+pub(super) fn permit(found: Vec<SocketAddr>, target: &Target, grants: &[Grant]) -> Result<Vec<SocketAddr>, DialError> {
     let is_allowed =
         |at: &SocketAddr| grants.iter().any(|grant| grant.covers_origin(target) && address::allowed(at.ip(), grant));
     let (allowed, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(is_allowed);

@@ -6,7 +6,10 @@ use danube_dev_broker::DevBroker;
 use tempfile::TempDir;
 
 use super::{Stop, receiver::Receiver};
-use crate::config::{self, Config, Environment, Policy};
+use crate::{
+    cli::one_config,
+    config::{Config, Environment, Policy},
+};
 
 /// The `http` guest, built together with the host.
 const BUNDLED: &[u8] = include_bytes!(env!("BUNDLED_HTTP_GUEST"));
@@ -54,10 +57,5 @@ impl Workbench {
 }
 
 fn load(file: &Path, environment: &Environment, policy: &Policy) -> Result<Config, Stop> {
-    let mut configs =
-        config::load(&[file.to_owned()], environment, policy).map_err(|errors| Stop::Usage(errors.to_string()))?;
-    match (configs.pop(), configs.pop()) {
-        (Some(config), None) => Ok(config),
-        _ => Err(Stop::Usage(format!("error: {} is a folder; dev runs one connector file", file.display()))),
-    }
+    one_config(file, environment, policy)?.map_err(|error| Stop::Usage(error.to_string()))
 }

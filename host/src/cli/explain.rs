@@ -1,0 +1,98 @@
+//! `danube-wasm explain`: whether a connector's component may reach something, and what decides it. It asks the very
+//! functions that decide while the connector runs.
+
+mod answer;
+mod http;
+mod topics;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use self::answer::Answer;
+use super::{Operator, Stop, one_config};
+use crate::config::{Config, Environment, Mistake};
+
+/// `danube-wasm explain`
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    /// The connector file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What the component would reach for: a URL, a topic (/namespace/topic), or a variable (env:NAME).
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// For a topic: the subscription. Default: any that the component may use.
+    #[arg(value_name = "SUBSCRIPTION")]
+    subscription: Option<String>,
+    /// For an HTTP URL: the method.
+    #[arg(short = 'X', long, default_value = "GET", value_name = "METHOD")]
+    method: String,
+    /// Resolve the name now, and say what becomes of its addresses. Otherwise nothing is asked of the network.
+    #[arg(long)]
+    resolve: bool,
+    #[command(flatten)]
+    operator: Operator,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The forms of a target.
+enum Target<'a> {
+    Url(&'a str),
+    Topic(&'a str),
+    Variable(&'a str),
+}
+
+impl Explain {
+    pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
+        let target = self.target()?;
+        let policy = self.operator.policy(environment)?;
+        let answer = match one_config(&self.file, environment, &policy)? {
+            Ok(config) => self.ask(&config, &target).await,
+            Err(error) if error.mistakes().all(|mistake| matches!(mistake, Mistake::BeyondPolicy { .. })) => {
+                let rules = error.mistakes().filter_map(|mistake| Some((mistake.rule()?, mistake)));
+                let answer = Answer::deny(format!("`{}`", self.target));
+                rules.fold(answer, |answer, (rule, mistake)| {
+                    answer.because("policy", format!("{rule}: {mistake}, so that this connector is not run at all"))
+                })
+            }
+            Err(error) => return Err(Stop::Usage(error.render(super::color()))),
+        };
+        if self.json {
+            println!("{}", answer.to_json());
+        } else {
+            print!("{answer}");
+        }
+        Ok(if answer.is_allowed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn target(&self) -> Result<Target<'_>, Stop> {
+        let text = self.target.as_str();
+        match (text.strip_prefix("env:"), text.contains("://"), text.starts_with('/')) {
+            (Some(name), _, _) => Ok(Target::Variable(name)),
+            (None, true, _) => Ok(Target::Url(text)),
+            (None, false, true) => Ok(Target::Topic(text)),
+            (None, false, false) => Err(Stop::Usage(format!(
+                "error: `{text}` is nothing that a component could reach for\n\
+                 help: write a URL (https://host/path), a topic (/namespace/topic), or a variable (env:NAME)"
+            ))),
+        }
+    }
+
+    async fn ask(&self, config: &Config, target: &Target<'_>) -> Answer {
+        match target {
+            Target::Url(url) => http::explain(config, &self.method, url, self.resolve).await,
+            Target::Topic(topic) => topics::explain(config, topic, self.subscription.as_deref()),
+            Target::Variable(name) => variable(config, name),
+        }
+    }
+}
+
+fn variable(config: &Config, name: &str) -> Answer {
+    let (subject, file) = (format!("the variable `{name}`"), config.file.display());
+    if config.capabilities.env.iter().any(|(granted, _)| granted == name) {
+        return Answer::allow(subject).because("grant", format!("{file} sets it under [capabilities.env]"));
+    }
+    let help = format!("set it under [capabilities.env] of {file}: {name} = \"...\"");
+    Answer::deny(subject).because("grant", format!("{file} does not set it, and nothing is inherited")).help(help)
+}

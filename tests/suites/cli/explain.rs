@@ -1,0 +1,103 @@
+//! `explain` gives the answers that the running connector would get.
+
+use danube_wasm_tests::process::{Ended, Process};
+use expect_test::expect_file;
+use tempfile::TempDir;
+
+use super::{connector, folder, json, says};
+use crate::COMMAND;
+
+const GRANTS: &str = r#"[capabilities]
+topics = ["/events/*"]
+http = [
+    "https://search.example.com",
+    { url = "http://10.0.0.5:9200", methods = ["POST"], path = "/orders/" },
+    { url = "http://warehouse.internal", addresses = ["10.0.0.0/8"] },
+    "http://localhost:8080",
+]
+env = { TZ = "UTC" }
+"#;
+
+fn granted() -> TempDir {
+    let folder = folder();
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", GRANTS)).unwrap();
+    folder
+}
+
+async fn explain(folder: &TempDir, args: &[&str]) -> Ended {
+    let args = [&["explain", "orders.toml"], args].concat();
+    Process::start(COMMAND, folder.path(), &args).end().await
+}
+
+#[tokio::test]
+async fn what_is_allowed_names_the_line_that_allows_it() {
+    let folder = granted();
+    let args = ["explain", "orders.toml", "https://search.example.com/_bulk", "-X", "POST"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_allow.txt"]).await;
+    let args = ["explain", "orders.toml", "/default/orders"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_topic.txt"]).await;
+}
+
+#[tokio::test]
+async fn what_is_denied_says_what_would_allow_it() {
+    let folder = granted();
+    let args = ["explain", "orders.toml", "http://10.0.0.5:9200/admin", "-X", "POST"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_deny.txt"]).await;
+    let args = ["explain", "orders.toml", "/default/payments", "orders"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_topic_deny.txt"]).await;
+    says(folder.path(), &["explain", "orders.toml", "orders"], expect_file!["../../golden/explain_usage.txt"]).await;
+}
+
+#[tokio::test]
+async fn the_exit_code_says_it_to_scripts() {
+    let folder = granted();
+    for (code, args) in [
+        (0, &["https://search.example.com/"][..]),
+        (0, &["http://10.0.0.5:9200/orders/1", "-X", "POST"]),
+        (0, &["http://warehouse.internal/x"]),
+        (0, &["/events/clicks", "orders-clicks"]),
+        (0, &["/default/orders", "orders"]),
+        (0, &["env:TZ"]),
+        (1, &["http://10.0.0.5:9200/orders/1"]),
+        (1, &["http://10.0.0.5:9200/orders/%2e%2e/admin", "-X", "POST"]),
+        (1, &["https://search.example.com.evil.example/"]),
+        (1, &["https://user:pw@search.example.com/"]),
+        (1, &["https://169.254.169.254/"]),
+        (1, &["ftp://search.example.com/"]),
+        (1, &["/events/clicks", "group"]),
+        (1, &["/default/orders", "group"]),
+        (1, &["env:HOME"]),
+        (2, &["search.example.com"]),
+    ] {
+        let ended = explain(&folder, args).await;
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+    }
+    let ended = Process::start(COMMAND, folder.path(), &["explain", "no.toml", "https://x.example"]).end().await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+}
+
+#[tokio::test]
+async fn addresses_are_decided_on_when_they_are_known() {
+    let folder = granted();
+    // `localhost` needs no network to be resolved.
+    let ended = explain(&folder, &["http://localhost:8080/in", "--resolve"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("127.0.0.1 (loopback): allowed"), "{ended:?}");
+    let text =
+        connector("http.wasm", "[capabilities]\nhttp = [\"http://*.localhost.test\", \"http://localhost.test\"]\n");
+    std::fs::write(folder.path().join("orders.toml"), text).unwrap();
+    let ended = explain(&folder, &["http://localhost.test/", "--resolve"]).await;
+    assert!(ended.code == Some(1) && ended.stdout.contains("nothing to connect to"), "{ended:?}");
+    let explained = json(folder.path(), &["explain", "--json", "orders.toml", "http://a.localhost.test/"]).await;
+    assert_eq!(explained["allowed"], true, "{explained}");
+    assert_eq!(explained["reasons"][0]["rule"], "grant", "{explained}");
+}
+
+#[tokio::test]
+async fn what_the_operator_refuses_is_denied_altogether() {
+    let folder = granted();
+    std::fs::write(folder.path().join("host.toml"), "[policy]\nenv = []\n").unwrap();
+    let ended = explain(&folder, &["https://search.example.com/", "--host-config", "host.toml"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("host.toml:2"), "{ended:?}");
+}
