@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Config, Environment, Policy},
+    status::Status,
     telemetry::{self, LogFormat},
 };
 
@@ -146,6 +147,18 @@ impl Cli {
                 eprintln!("{}", text.trim_end());
                 ExitCode::from(2)
             }
+        }
+    }
+}
+
+/// Says what connectors that only observed would have needed.
+fn print_observed(status: &Status) {
+    for (connector, refusals, needed) in status.observed() {
+        println!("# `{connector}` only observed: enforcing would have refused {refusals} requests and connections.");
+        if needed.is_empty() {
+            println!("# Its grants are enough. Remove `mode = \"observe\"` from its file.");
+        } else {
+            print!("# What it needs besides its grants, for [capabilities] of its file:\n{needed}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod mapping;
 mod mistake;
+mod mode;
 mod policy;
 mod print;
 mod processing;
@@ -47,6 +48,7 @@ pub use self::{
     limits::Limits,
     load::{host_files, load, load_each},
     mapping::TopicMapping,
+    mode::Mode,
     policy::{Policy, Rule},
     print::print_config,
     processing::{Processing, Retry},

@@ -4,14 +4,14 @@ mod build;
 mod plan;
 mod processor;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    capability::http::Gate,
+    capability::{http::Gate, observe::Observer},
     config::Config,
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
@@ -21,10 +21,13 @@ use crate::{
     status::{Phase, Status},
 };
 
-pub(crate) use build::{broker_options, compile_limits};
+pub(crate) use build::{broker_options, compile_limits, observer};
 use plan::LanePlan;
 pub(crate) use plan::{Claims, granted};
 use processor::GuestProcessor;
+
+/// How often the log says that a connector's grants are not enforced.
+const REMINDER: Duration = Duration::from_secs(600);
 
 /// Why a connector can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +39,7 @@ enum Failure {
     #[error("cannot set up the connector's HTTP client: {0}")]
     Gate(std::io::Error),
     #[error(transparent)]
-    Plan(#[from] plan::Refusal),
+    Plan(Box<plan::Refusal>),
     #[error(transparent)]
     Broker(#[from] crate::broker::Error),
     #[error("{0}")]
@@ -79,17 +82,26 @@ impl Connector {
 
     async fn work(self, shutdown: &Shutdown) -> Result<(), Failure> {
         let component = self.compile().await?;
-        let gate = build::gate(&self.config)?;
+        let observer = observer(&self.config);
+        if let Some(observer) = &observer {
+            self.status.observes(&self.config.connector_name, observer.clone());
+            self.metrics.watch_observer(&self.config.connector_name, observer.clone());
+        }
+        let gate = build::gate(&self.config, observer.clone())?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
         let processor = |instance| self.processor(&component, &gate, instance);
         let mut first = processor(0);
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
-        let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag)?;
+        let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag);
+        let plans = plans.map_err(|refusal| Failure::Plan(Box::new(refusal)))?;
         let broker = Broker::new(&broker_options(&self.config.broker)).await?;
 
         let lanes = self.lanes(processor, first, plans, &broker);
         self.status.set(&self.config.connector_name, Phase::Running);
-        self.run_lanes(lanes, shutdown).await
+        tokio::select! {
+            ended = self.run_lanes(lanes, shutdown) => ended,
+            never = remind(observer) => match never {},
+        }
     }
 
     async fn compile(&self) -> Result<Component, Failure> {
@@ -203,6 +215,19 @@ impl Connector {
             () = tokio::time::sleep(drain_timeout) => Failure::DrainTimeout(drain_timeout),
             () = shutdown.stopping_now().cancelled() => Failure::StoppedNow,
         }
+    }
+}
+
+/// Says from the start, and again and again, that grants are not enforced. Never ends.
+async fn remind(observer: Option<Arc<Observer>>) -> Infallible {
+    let Some(observer) = observer else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(REMINDER);
+    loop {
+        ticks.tick().await;
+        tracing::warn!(
+            would_be_denied = observer.total(),
+            "`mode = \"observe\"`: the grants of this connector are not enforced"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ macro_rules! page {
         /// [operations]: crate::docs::operations
         /// [dev-broker]: crate::docs::dev_broker
         /// [reference]: crate::docs::reference
+        /// [host-reference]: crate::docs::host_reference
         ///
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -29,6 +30,13 @@ page!(dev_broker, "dev-broker.md");
 #[doc = include_str!("../../config/reference.toml")]
 /// ```
 pub mod reference {}
+
+/// Every key of an operator's file: `config/host.toml`.
+///
+/// ```toml
+#[doc = include_str!("../../config/host.toml")]
+/// ```
+pub mod host_reference {}
 
 #[cfg(test)]
 mod tests;

@@ -103,9 +103,10 @@
 //!   capability/destination.rs  grants: their grammar, matching, printing
 //!   capability/address.rs      which addresses a granted name may lead to
 //!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it
+//!   capability/observe.rs      counts what nothing grants instead of refusing it, for a first file
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
-//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates)
+//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/observers.rs: connectors that observe)
 //! status.rs                what connectors and lanes are doing
 //! server.rs                /metrics, /livez, /readyz, /status
 //! shutdown.rs              drain, then stop

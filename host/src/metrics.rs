@@ -7,6 +7,7 @@ use std::{
 };
 
 mod gates;
+mod observers;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -14,8 +15,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::capability::http::GateStats;
+use crate::capability::{http::GateStats, observe::Observer};
 use gates::Gates;
+use observers::Observers;
 
 /// The metrics of one host.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Metrics {
     health: Family<ConnectorLabels, Gauge>,
     instances: Family<ConnectorLabels, Counter>,
     gates: Gates,
+    observers: Observers,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -158,7 +161,9 @@ impl Default for Metrics {
         );
         let gates = Gates::default();
         registry.register_collector(Box::new(gates.clone()));
-        Self { registry, lanes, health, instances, gates }
+        let observers = Observers::default();
+        registry.register_collector(Box::new(observers.clone()));
+        Self { registry, lanes, health, instances, gates, observers }
     }
 }
 
@@ -184,6 +189,11 @@ impl Metrics {
     /// Shows what passes a connector's gate from now on.
     pub(crate) fn watch_gate(&self, connector: &str, stats: Arc<GateStats>) {
         self.gates.watch(connector, stats);
+    }
+
+    /// Shows what a connector that only observes would have been refused, from now on.
+    pub(crate) fn watch_observer(&self, connector: &str, observer: Arc<Observer>) {
+        self.observers.watch(connector, observer);
     }
 
     pub(crate) fn lane(&self, connector: &str, topic: &str) -> LaneMetrics {

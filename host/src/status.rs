@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
+    capability::observe::Observer,
     metrics::{LaneMetrics, Metrics},
     pipeline::LaneState,
 };
@@ -46,6 +47,8 @@ pub struct Status {
 struct Entry {
     phase: Phase,
     lanes: Vec<LaneView>,
+    /// There if the connector's grants are not enforced.
+    observer: Option<Arc<Observer>>,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,11 @@ pub struct Details {
     ready: bool,
     /// In words.
     phase: String,
+    /// Whether its grants are enforced: `enforce` or `observe`.
+    mode: &'static str,
+    /// How many requests and connections enforcing would have refused; there in the mode `observe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_be_denied: Option<u64>,
     topics: Vec<TopicDetails>,
 }
 
@@ -107,7 +115,10 @@ impl Status {
         let mut connectors = self.lock();
         match connectors.get_mut(connector) {
             Some(entry) => entry.phase = phase,
-            None => drop(connectors.insert(connector.to_owned(), Entry { phase, lanes: Vec::new() })),
+            None => {
+                let entry = Entry { phase, lanes: Vec::new(), observer: None };
+                drop(connectors.insert(connector.to_owned(), entry));
+            }
         }
     }
 
@@ -121,6 +132,23 @@ impl Status {
         if let Some(entry) = self.lock().get_mut(connector) {
             entry.lanes.push(LaneView { topic, state, metrics });
         }
+    }
+
+    /// Shows that a connector's grants are not enforced.
+    pub(crate) fn observes(&self, connector: &str, observer: Arc<Observer>) {
+        if let Some(entry) = self.lock().get_mut(connector) {
+            entry.observer = Some(observer);
+        }
+    }
+
+    /// What each connector that only observes would have needed, by name: how many requests and connections enforcing
+    /// would have refused, and the lines for its `[capabilities]`.
+    pub fn observed(&self) -> Vec<(String, u64, String)> {
+        let observed = |(name, entry): (&String, &Entry)| {
+            let observer = entry.observer.as_ref()?;
+            Some((name.clone(), observer.total(), observer.needed()))
+        };
+        self.lock().iter().filter_map(observed).collect()
     }
 
     /// All that there is to say about each connector, by name.
@@ -163,7 +191,10 @@ impl Entry {
             let topic = topics.entry(&lane.topic).or_insert_with(|| lane.details());
             topic.waiting.extend(lane.waits_for());
         }
-        Details { connector, ready, phase: phase.to_string(), topics: topics.into_values().collect() }
+        let would_be_denied = self.observer.as_ref().map(|observer| observer.total());
+        let mode = if would_be_denied.is_some() { "observe" } else { "enforce" };
+        let topics = topics.into_values().collect();
+        Details { connector, ready, phase: phase.to_string(), mode, would_be_denied, topics }
     }
 }
 

@@ -194,6 +194,22 @@ async fn a_request_that_is_not_granted_names_the_grant_and_loses_no_record() {
 }
 
 #[tokio::test]
+async fn observing_opens_nothing_inside() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let observing = rig.http(&topic).set("capabilities.http", Vec::<String>::new()).set("capabilities.mode", "observe");
+    let host = rig.run(std::slice::from_ref(&observing)).await;
+    rig.publish(&topic, numbered(1)).await;
+    let cause = host.until_failed(&observing).await;
+    assert!(cause.contains("is not granted"), "{cause}");
+    assert!(rig.endpoint.requests().is_empty());
+    assert_eq!(host.count("danube_wasm_observing", observing.name()), 1.0);
+    assert!(host.count("danube_wasm_observed_total", observing.name()) >= 1.0);
+    let (name, _, needed) = host.stop().await.observed().remove(0);
+    assert!(name == observing.name() && needed.contains(&rig.endpoint.url()), "{name} {needed}");
+}
+
+#[tokio::test]
 async fn one_broken_file_of_several_is_shown_and_the_others_run() {
     let rig = Rig::start().await;
     let topic = rig.topic().await;

@@ -53,6 +53,32 @@ async fn a_signal_drains_and_nothing_is_delivered_twice_after_it() {
 }
 
 #[tokio::test]
+async fn a_connector_that_observes_is_loud_and_prints_the_grants_at_its_end() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let observing = rig
+        .scripted(&topic)
+        .set("capabilities.mode", "observe")
+        // No resolver knows it, but it is sought, as a granted name would be.
+        .set("settings.health_url", "http://nowhere.invalid/health")
+        .set("processing.health_check_interval_ms", 50);
+    let process = run(&rig, &[&observing]);
+    process.until_stderr("`mode = \"observe\"`: the grants of this connector are not enforced").await;
+    process.until_stderr("let through: `GET http://nowhere.invalid/health` is not granted").await;
+    let stderr = process.stderr();
+    let (_, rest) = stderr.split_once("health on http://").expect("no address");
+    let (addr, _) = rest.split_once('/').expect("no address");
+    let page = get(addr, "/status").await;
+    assert!(page.contains(r#""mode":"observe","would_be_denied":"#), "{page}");
+    process.signal(Signal::Term).await;
+    let ended = process.end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let needed: String = ended.stdout.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(needed, "http = [    { url = \"http://nowhere.invalid\", methods = [\"GET\"] },]", "{ended:?}");
+    assert!(ended.stderr.contains("reaches public addresses that nothing grants"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_guest_hears_of_the_end() {
     let rig = Rig::start().await;
     let topic = rig.topic().await;

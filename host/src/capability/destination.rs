@@ -8,6 +8,7 @@ use ::http::Method;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+mod covers;
 mod error;
 mod host;
 mod target;

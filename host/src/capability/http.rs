@@ -19,7 +19,10 @@ use hyper_util::{
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::destination::{Grant, Target};
+use super::{
+    destination::{Grant, Target},
+    observe::Observer,
+};
 
 mod body;
 mod decision;
@@ -36,7 +39,7 @@ mod tests;
 
 pub use self::{
     error::Error,
-    explain::{Decided, Denial, Reached, decide, dialled},
+    explain::{Decided, Decision, Denial, Reached, decide, dialled},
     message::{Request, Response},
     session::Session,
     stats::GateStats,
@@ -81,6 +84,8 @@ pub struct GateOptions {
     pub header_bytes: usize,
     /// Certificate authorities to trust besides the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Who takes note of what no grant covers and lets it through. `None`: it is refused.
+    pub observer: Option<Arc<Observer>>,
 }
 
 impl GateOptions {
@@ -98,6 +103,7 @@ impl GateOptions {
             headers: 100,
             header_bytes: 64 << 10,
             extra_roots: Vec::new(),
+            observer: None,
         }
     }
 }
@@ -123,6 +129,7 @@ pub struct Gate {
     limits: Limits,
     client: Client<dial::Dialer, Outgoing>,
     stats: Arc<GateStats>,
+    observer: Option<Arc<Observer>>,
     logged: Mutex<HashSet<String>>,
 }
 
@@ -144,11 +151,12 @@ impl Gate {
             headers,
             header_bytes,
             extra_roots,
+            observer,
         } = options;
         let concurrency = concurrency.max(1);
         let grants: Arc<[Grant]> = grants.into();
         let stats = Arc::<GateStats>::default();
-        let dialer = dial::Dialer::new(grants.clone(), connect_timeout, &extra_roots, stats.clone())?;
+        let dialer = dial::Dialer::new(grants.clone(), observer.clone(), connect_timeout, &extra_roots, stats.clone())?;
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -170,7 +178,7 @@ impl Gate {
             headers,
             header_bytes,
         };
-        Ok(Self { connector, file, grants, limits, client, stats, logged: Mutex::default() })
+        Ok(Self { connector, file, grants, limits, client, stats, observer, logged: Mutex::default() })
     }
 
     /// The counters, which go on counting.
@@ -192,13 +200,28 @@ impl Gate {
             Err(refusal) => {
                 let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
                 let about = format!("{method} {}", target.origin());
-                Err(self.deny(about, &subject, &refusal))
+                match &self.observer {
+                    Some(observer) if observer.lets_through(&self.grants, method, &target) => {
+                        observer.request(method, &target);
+                        self.refusal(about, &subject, &refusal, "let through: ");
+                        Ok(target)
+                    }
+                    Some(_) | None => Err(self.deny(about, &subject, &refusal)),
+                }
             }
         }
     }
 
     /// Counts a refusal, logs it the first time, and says what to write to allow it.
     fn deny(&self, about: String, subject: &str, refusal: &decision::Refusal) -> Error {
+        if let Some(observer) = &self.observer {
+            observer.refused(&refusal.suggestion);
+        }
+        Error::Denied(self.refusal(about, subject, refusal, ""))
+    }
+
+    /// The text of a refusal, logged the first time with what becomes of it.
+    fn refusal(&self, about: String, subject: &str, refusal: &decision::Refusal, but: &str) -> String {
         let Self { connector, file, .. } = self;
         let decision::Refusal { why, suggestion } = refusal;
         let text = format!(
@@ -206,9 +229,9 @@ impl Gate {
              help: add to [capabilities] of {file}: http = [{suggestion}]"
         );
         if self.first_time(about) {
-            tracing::warn!(%connector, "{text}");
+            tracing::warn!(%connector, "{but}{text}");
         }
-        Error::Denied(text)
+        text
     }
 
     fn first_time(&self, about: String) -> bool {

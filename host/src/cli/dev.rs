@@ -89,6 +89,7 @@ impl Dev {
         let outcome = progress.watch(published, &done, || gone_wrong(&status), shutdown.draining()).await;
         shutdown.drain();
         running.await?;
+        super::print_observed(&status);
 
         let acknowledged = done();
         let well =

@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use self::answer::Answer;
 use super::{Operator, Stop, one_config};
-use crate::config::{Config, Environment, Mistake};
+use crate::config::{Config, Environment, Mistake, Policy};
 
 /// `danube-wasm explain`
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ impl Explain {
         let target = self.target()?;
         let policy = self.operator.policy(environment)?;
         let answer = match one_config(&self.file, environment, &policy)? {
-            Ok(config) => self.ask(&config, &target).await,
+            Ok(config) => self.ask(&config, &policy, &target).await,
             Err(error) if error.mistakes().all(|mistake| matches!(mistake, Mistake::BeyondPolicy { .. })) => {
                 let rules = error.mistakes().filter_map(|mistake| Some((mistake.rule()?, mistake)));
                 let answer = Answer::deny(format!("`{}`", self.target));
@@ -79,9 +79,9 @@ impl Explain {
         }
     }
 
-    async fn ask(&self, config: &Config, target: &Target<'_>) -> Answer {
+    async fn ask(&self, config: &Config, policy: &Policy, target: &Target<'_>) -> Answer {
         match target {
-            Target::Url(url) => http::explain(config, &self.method, url, self.resolve).await,
+            Target::Url(url) => http::explain(config, policy, &self.method, url, self.resolve).await,
             Target::Topic(topic) => topics::explain(config, topic, self.subscription.as_deref()),
             Target::Variable(name) => variable(config, name),
         }

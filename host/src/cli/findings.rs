@@ -21,7 +21,7 @@ pub(super) fn access(area: Area, config: &Config) -> Access {
     let capabilities = &config.capabilities;
     match area {
         Area::Http if capabilities.http.is_empty() => Access::Refused(Some("http = [\"https://host:port\"]")),
-        Area::Http => Access::Granted(capabilities.http.iter().map(|granted| granted.text.to_string()).collect()),
+        Area::Http => Access::Granted(capabilities.http.iter().map(ToString::to_string).collect()),
         Area::Sockets | Area::Files => Access::Refused(None),
         Area::Environment if capabilities.env.is_empty() => Access::Free,
         Area::Environment => Access::Granted(capabilities.env.iter().map(|(name, _)| name.clone()).collect()),

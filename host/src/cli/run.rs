@@ -83,6 +83,7 @@ impl Run {
         shutdown.on_signals()?;
         let status = host.status();
         host.run(shutdown).await;
+        super::print_observed(&status);
         match status.failed() {
             0 => Ok(ExitCode::SUCCESS),
             failed => {

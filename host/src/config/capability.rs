@@ -1,14 +1,17 @@
 //! `[capabilities]`: what a guest may reach beside its own topics. Nothing is granted unless it stands here.
 
 use secrecy::SecretString;
+use serde_spanned::Spanned;
 
 use super::{
-    ceiling, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern,
+    Mode, ceiling, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern,
 };
 
 /// What a guest may reach.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
+    /// Whether grants are enforced.
+    pub mode: Mode,
     /// Topics that it may consume beside those of its mappings.
     pub topics: Vec<TopicPattern>,
     /// Where it may send requests.
@@ -20,11 +23,18 @@ pub struct Capabilities {
 impl Capabilities {
     pub(super) fn resolve(written: &raw::Capabilities, resolver: &mut Resolver<'_>) -> Self {
         Self {
+            mode: Mode::resolve(&written.mode, resolver),
             topics: written.topics.iter().filter_map(|topic| pattern(topic, resolver)).collect(),
-            http: written.http.iter().filter_map(|grant| HttpGrant::resolve(grant, resolver)).collect(),
+            http: written.http.iter().filter_map(|grant| http(grant, resolver)).collect(),
             env: written.env.iter().filter_map(|(name, value)| variable(name, value, resolver)).collect(),
         }
     }
+}
+
+fn http(written: &Spanned<raw::HttpGrant>, resolver: &mut Resolver<'_>) -> Option<HttpGrant> {
+    let granted = HttpGrant::resolve(written, resolver)?;
+    ceiling::http(&granted, written.span(), resolver);
+    Some(granted)
 }
 
 fn pattern(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<TopicPattern> {

@@ -56,6 +56,9 @@ pub enum Caution {
         /// The pattern of `[capabilities] topics`.
         pattern: String,
     },
+    /// Grants that are not enforced.
+    #[error("in `mode = \"observe\"` the component reaches public addresses that nothing grants")]
+    Observes,
     /// Two connectors on one subscription.
     #[error("the subscription `{subscription}` of `{topic}` is consumed by `{}:{line}` as well", file.display())]
     SubscriptionShared {
@@ -86,6 +89,9 @@ impl Caution {
             Self::DefaultPort { .. } => "write the port, as in `http://127.0.0.1:6650`".into(),
             Self::TokenInFile => "write `token = \"${env:DANUBE_TOKEN}\"`, or `token_file = \"...\"`".into(),
             Self::DeadLetterGranted { .. } => "choose a dead-letter topic outside of the grant".into(),
+            Self::Observes => {
+                "let it do all that it does, write the grants that are printed when it stops, and remove the line".into()
+            }
             Self::SubscriptionShared { .. } => "each of the two gets a part of the records; give each its own `subscription` if both need all".into(),
         }
     }

@@ -5,7 +5,15 @@ use std::{fmt, ops::Range};
 
 use serde_spanned::Spanned;
 
-use super::{mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern};
+use super::{HttpGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern};
+use crate::capability::destination::Grant;
+
+/// Refuses a grant that no grant of the policy covers wholly.
+pub(super) fn http(granted: &HttpGrant, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("`{granted}`");
+    let covers = |allowed: &HttpGrant| allowed.grant.covers(&granted.grant);
+    within(|rules| rules.http.as_ref(), "http", covers, &subject, place, resolver);
+}
 
 /// Refuses a variable that no name of the policy stands for.
 pub(super) fn variable(name: &str, place: Range<usize>, resolver: &mut Resolver<'_>) {
@@ -65,6 +73,19 @@ pub(super) fn component(sha256: Option<[u8; 32]>, place: Place, resolver: &mut R
 const MISSING: &str = "the operator requires the component's `sha256`";
 const WRITE_DIGEST: &str =
     "write `sha256 = \"...\"` under `[component]`; `danube-wasm inspect` shows the digest of a component";
+
+/// Refuses a file that would only observe, where the policy does not allow it. What bounds the observation otherwise.
+pub(super) fn observation(place: Range<usize>, resolver: &mut Resolver<'_>) -> Option<Vec<Grant>> {
+    let rules = resolver.policy.rules()?;
+    if !rules.allow_observe.get_ref() {
+        let what = "the operator does not allow `mode = \"observe\"`".to_owned();
+        let help = "remove the line, or ask the operator for `allow_observe = true`".to_owned();
+        let mistake = Mistake::BeyondPolicy { what, rule: rules.at(&rules.allow_observe.span()), help };
+        resolver.refuse(Place::Span(place), mistake);
+    }
+    let grants = rules.http.as_ref()?.get_ref();
+    Some(grants.iter().map(|granted| granted.grant.clone()).collect())
+}
 
 /// A part of the policy, if it says anything about it.
 fn rule<'a, T>(

@@ -31,6 +31,13 @@ impl fmt::Debug for HttpGrant {
     }
 }
 
+/// The line to write; of a URL that holds a secret, the URL as written.
+impl fmt::Display for HttpGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_secret() { write!(f, "\"{}\"", self.text) } else { fmt::Display::fmt(&self.grant, f) }
+    }
+}
+
 impl HttpGrant {
     pub(super) fn resolve(written: &Spanned<raw::HttpGrant>, resolver: &mut Resolver<'_>) -> Option<Self> {
         let plain;

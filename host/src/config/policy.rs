@@ -16,6 +16,7 @@ use super::{
     snippet::{Also, Place, Source},
     topic::TopicPattern,
 };
+use crate::capability::destination::Grant;
 
 mod names;
 mod raw;
@@ -43,6 +44,8 @@ pub(super) struct Rules {
     /// Where it says so, if it does.
     pub(super) require_sha256: Option<Range<usize>>,
     pub(super) allow_components: Option<Spanned<Vec<[u8; 32]>>>,
+    /// With the line that says so; where none does, the policy as a whole.
+    pub(super) allow_observe: Spanned<bool>,
     limits: Bounds,
 }
 
@@ -79,6 +82,14 @@ impl Policy {
         let mut resolver = Resolver::new(environment, &source, folder, &tables, &unbounded);
         let rules = Rules::resolve(&written, Arc::clone(&source), &mut resolver);
         if resolver.mistakes.is_empty() { Ok(Self(Some(Arc::new(rules)))) } else { Err(refused(resolver.mistakes)) }
+    }
+
+    /// The line that bounds HTTP grants, and whether it allows this one. `None`: nothing bounds them.
+    pub fn http(&self, grant: &Grant) -> Option<(Rule, bool)> {
+        let rules = self.rules()?;
+        let allowed = rules.http.as_ref()?;
+        let covers = allowed.get_ref().iter().any(|allowed| allowed.grant.covers(grant));
+        Some((rules.at(&allowed.span()), covers))
     }
 
     /// What is bounded, if anything is.
@@ -124,6 +135,10 @@ impl Rules {
             }),
             require_sha256: w.require_sha256.as_ref().filter(|required| *required.get_ref()).map(Spanned::span),
             allow_components: list(&w.allow_components, |digest| r.digest("allow_components", digest)),
+            allow_observe: w.allow_observe.clone().unwrap_or_else(|| {
+                let table = r.tables.get("policy").cloned().unwrap_or_default();
+                Spanned::new(table, false)
+            }),
             // A policy knows no broker, and bounds are no recommendation: no ack timeout is too short for them.
             limits: r.bounds(|r| Limits::resolve(&w.limits, Duration::MAX, r)),
         }
@@ -143,13 +158,9 @@ fn list<T, U>(written: &Option<Spanned<Vec<T>>>, read: impl FnMut(&T) -> Option<
 
 /// This file has no table of somebody else's.
 fn not_a_connectors((place, mistake): (Place, Mistake)) -> (Place, Mistake) {
-    match mistake {
-        Mistake::UnknownTable { name, nearest } => {
-            let known = shape::keys_of::<raw::HostFile>().iter().map(|key| (*key).to_owned()).collect();
-            (place, Mistake::UnknownKey { key: name, nearest, known })
-        }
-        mistake => (place, mistake),
-    }
+    let Mistake::UnknownTable { name, nearest } = mistake else { return (place, mistake) };
+    let known = shape::keys_of::<raw::HostFile>().iter().map(|key| (*key).to_owned()).collect();
+    (place, Mistake::UnknownKey { key: name, nearest, known })
 }
 
 /// A place in an operator's file.

@@ -87,8 +87,9 @@ fn write_broker(Broker { url: _, tls, token, admin_url, ack_timeout }: &Broker) 
     }
 }
 
-fn write_capabilities(Capabilities { topics, http, env }: &Capabilities) -> raw::Capabilities {
+fn write_capabilities(Capabilities { mode, topics, http, env }: &Capabilities) -> raw::Capabilities {
     raw::Capabilities {
+        mode: text(mode.as_str()),
         topics: topics.iter().map(|topic| spanned(topic.to_string())).collect(),
         http: http.iter().map(|grant| spanned(write_grant(grant))).collect(),
         env: env.iter().map(|(name, _)| (name.clone(), spanned(REDACTED.to_owned()))).collect(),

@@ -62,6 +62,7 @@ pub(super) struct Tls {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct Capabilities {
+    pub(super) mode: Option<Text>,
     pub(super) topics: Vec<Text>,
     pub(super) http: Vec<Spanned<HttpGrant>>,
     pub(super) env: BTreeMap<String, Text>,

@@ -10,6 +10,7 @@ use crate::{
     capability::{
         http::{Gate, GateOptions},
         logging::LogOptions,
+        observe::Observer,
     },
     config::{self, Config},
     guest::{CompileLimits, InstanceLimits, InstanceOptions},
@@ -31,8 +32,16 @@ pub(crate) fn compile_limits(limits: &config::Limits) -> CompileLimits {
     CompileLimits { size: limits.component_size, time: limits.compile_timeout, memory: limits.compile_memory }
 }
 
+/// Who takes note of what nothing grants, where the file only observes.
+pub(crate) fn observer(config: &Config) -> Option<Arc<Observer>> {
+    match &config.capabilities.mode {
+        config::Mode::Enforce => None,
+        config::Mode::Observe { within } => Some(Arc::new(Observer::new(within.clone()))),
+    }
+}
+
 /// The way out of all instances of a connector.
-pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
+pub(super) fn gate(config: &Config, observer: Option<Arc<Observer>>) -> Result<Arc<Gate>, Failure> {
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let limits = &config.limits;
     let options = GateOptions {
@@ -41,6 +50,7 @@ pub(super) fn gate(config: &Config) -> Result<Arc<Gate>, Failure> {
         request_body: limits.http_request_body,
         response_body: limits.http_response_body,
         concurrency: limits.http_concurrency as usize,
+        observer,
         ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)

@@ -44,17 +44,12 @@ pub(crate) enum Refusal {
     )]
     TooManyLanes { topics: usize, instances: u32, lanes: u64, most: u32, file: String },
     #[error(
-        "the component asked for batches of {asked} on `{topic}`, and {file} allows {most}\n\
-         help: set `{limit} = {asked_as_written}` under [limits] if it is to have them"
+        "the component asked for batches of {asked} {} on `{topic}`, and {file} allows {most}\n\
+         help: set `{}` under [limits] if it is to have them",
+        limit.unit(),
+        limit.line(*asked)
     )]
-    BatchTooLarge {
-        topic: String,
-        file: String,
-        limit: &'static str,
-        asked: String,
-        asked_as_written: String,
-        most: String,
-    },
+    BatchTooLarge { topic: String, file: String, limit: BatchLimit, asked: u64, most: u64 },
     #[error(
         "the component asked for {asked:?} on `{topic}`, and its mapping in {file} says {written:?}\n\
          help: change `subscription_type` there, or leave it out"
@@ -72,6 +67,30 @@ pub(crate) enum Refusal {
          help: components built with an SDK ask for what stands in [[{table}.topic_mappings]]"
     )]
     Nothing { table: String },
+}
+
+/// What a batch can have too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BatchLimit {
+    Records,
+    Bytes,
+}
+
+impl BatchLimit {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Bytes => "bytes",
+        }
+    }
+
+    /// The line of a file that allows so many.
+    fn line(self, most: u64) -> String {
+        match self {
+            Self::Records => format!("max_batch_size = {most}"),
+            Self::Bytes => format!("max_batch_bytes = \"{most}B\""),
+        }
+    }
 }
 
 /// The lanes of a connector. `claims` are those of all connectors of the host; `host_tag` is unique to this process.
@@ -148,25 +167,17 @@ pub(crate) fn granted<'a>(
 
 /// Refuses batches that are larger than the file allows.
 fn within_limits(config: &Config, asked: &ConsumerConfig) -> Result<(), Refusal> {
-    let limits = &config.limits;
-    let refusal = |limit, asked_as_written, asked_in_words, most| Refusal::BatchTooLarge {
-        topic: asked.topic.clone(),
-        file: config.file.display().to_string(),
-        limit,
-        asked: asked_in_words,
-        asked_as_written,
-        most,
-    };
-    match (asked.batch_size, asked.batch_bytes) {
-        (Some(size), _) if size > limits.max_batch_size => {
-            let most = limits.max_batch_size.to_string();
-            Err(refusal("max_batch_size", size.to_string(), format!("{size} records"), most))
+    let (size, bytes) = (asked.batch_size.unwrap_or_default(), asked.batch_bytes.unwrap_or_default());
+    let wishes = [
+        (BatchLimit::Records, u64::from(size), u64::from(config.limits.max_batch_size)),
+        (BatchLimit::Bytes, bytes, config.limits.max_batch_bytes),
+    ];
+    match wishes.into_iter().find(|(_, asked, most)| asked > most) {
+        None => Ok(()),
+        Some((limit, wish, most)) => {
+            let (topic, file) = (asked.topic.clone(), config.file.display().to_string());
+            Err(Refusal::BatchTooLarge { topic, file, limit, asked: wish, most })
         }
-        (_, Some(bytes)) if bytes > limits.max_batch_bytes => {
-            let most = format!("{} bytes", limits.max_batch_bytes);
-            Err(refusal("max_batch_bytes", format!("\"{bytes}B\""), format!("{bytes} bytes"), most))
-        }
-        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 

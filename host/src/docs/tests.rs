@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::{
     cli::Cli,
-    config::{Config, Environment},
+    config::{Config, Environment, Mode, Policy},
     metrics::Metrics,
 };
 
@@ -61,7 +61,8 @@ fn every_page_is_part_of_the_documentation() {
 fn blocks_have_languages_that_are_tested_or_show_output() {
     for (page, text) in pages() {
         for fence in text.lines().filter_map(|line| line.strip_prefix("```")).step_by(2) {
-            let known = ["toml", "toml manifest", "sh", "rust", "rust,ignore", "text"].contains(&fence);
+            let known = ["toml", "toml host", "toml manifest", "toml observe", "sh", "rust", "rust,ignore", "text"]
+                .contains(&fence);
             assert!(known, "{page} has a block of `{fence}`, which nothing tests");
         }
     }
@@ -111,6 +112,25 @@ fn connector_files_load_without_a_warning() {
 }
 
 #[test]
+fn what_is_not_enforced_brings_a_warning() {
+    for Block { place, text, .. } in blocks("toml observe") {
+        let file = format!("{REST}settings.{MAPPING}\n{text}");
+        let config = Config::parse(Path::new("example.toml"), &file, &Environment::default());
+        let config = config.unwrap_or_else(|error| panic!("{place}:\n{error}"));
+        assert!(matches!(config.capabilities.mode, Mode::Observe { .. }), "{place}");
+        assert_eq!(config.warnings.len(), 1, "{place}");
+    }
+}
+
+#[test]
+fn operators_files_load() {
+    for Block { place, text, .. } in blocks("toml host") {
+        let policy = Policy::parse(Path::new("host.toml"), &text, &Environment::default());
+        policy.unwrap_or_else(|error| panic!("{place}:\n{error}"));
+    }
+}
+
+#[test]
 fn package_manifests_are_toml() {
     for Block { place, text, .. } in blocks("toml manifest") {
         let manifest: Table = text.parse().unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -132,7 +152,7 @@ fn commands_are_understood() {
             seen.insert((*command).to_owned());
         }
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check", "dev", "dlq", "inspect", "run"]);
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check", "dev", "dlq", "explain", "inspect", "run"]);
 }
 
 #[test]

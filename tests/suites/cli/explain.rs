@@ -100,4 +100,23 @@ async fn what_the_operator_refuses_is_denied_altogether() {
     let ended = explain(&folder, &["https://search.example.com/", "--host-config", "host.toml"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.contains("host.toml:2"), "{ended:?}");
+
+    let policy = "[policy]\nhttp = [\"https://*.example.com\", \"http://10.0.0.5:9200\", \
+                  { url = \"http://warehouse.internal\", addresses = [\"10.0.0.0/8\"] }, \"http://localhost:8080\"]\n";
+    std::fs::write(folder.path().join("host.toml"), policy).unwrap();
+    let args = ["explain", "orders.toml", "https://evil.example/", "--host-config", "host.toml"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_deny_policy.txt"]).await;
+    let ended = explain(&folder, &["https://other.example.com/", "--host-config", "host.toml"]).await;
+    assert!(ended.code == Some(1) && ended.stdout.contains("the operator allows to grant it"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn observing_is_part_of_the_answer() {
+    let folder = granted();
+    let observing = GRANTS.replace("[capabilities]\n", "[capabilities]\nmode = \"observe\"\n");
+    std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", &observing)).unwrap();
+    let args = ["explain", "orders.toml", "https://elsewhere.example/"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_observed.txt"]).await;
+    let ended = explain(&folder, &["http://10.0.0.6/"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
 }

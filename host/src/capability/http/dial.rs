@@ -27,6 +27,7 @@ use super::{BoxError, GateStats, PROBE, error::innermost};
 use crate::capability::{
     address::{self, Scope},
     destination::{Grant, Target},
+    observe::Observer,
 };
 
 /// Why there is no connection.
@@ -55,6 +56,7 @@ pub(super) struct Dialer {
 impl Dialer {
     pub(super) fn new(
         grants: Arc<[Grant]>,
+        observer: Option<Arc<Observer>>,
         timeout: Duration,
         extra_roots: &[CertificateDer<'static>],
         stats: Arc<GateStats>,
@@ -69,7 +71,7 @@ impl Dialer {
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { https: (Tcp { grants }, tls).into(), timeout, stats })
+        Ok(Self { https: (Tcp { grants, observer }, tls).into(), timeout, stats })
     }
 }
 
@@ -109,6 +111,7 @@ fn staged(error: BoxError) -> DialError {
 #[derive(Debug, Clone)]
 pub(super) struct Tcp {
     grants: Arc<[Grant]>,
+    observer: Option<Arc<Observer>>,
 }
 
 impl Service<Uri> for Tcp {
@@ -121,9 +124,9 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let grants = self.grants.clone();
+        let Self { grants, observer } = self.clone();
         Box::pin(async move {
-            let addresses = resolve(&uri, &grants).await?;
+            let addresses = resolve(&uri, &grants, observer.as_deref()).await?;
             // It tries one address after the other, and both families at once when the first is slow.
             let mut connector = HttpConnector::new_with_resolver(Checked(addresses));
             connector.enforce_http(false);
@@ -135,11 +138,11 @@ impl Service<Uri> for Tcp {
 }
 
 /// The addresses of the host in `uri` that the grants for it allow.
-async fn resolve(uri: &Uri, grants: &[Grant]) -> Result<Vec<SocketAddr>, DialError> {
+async fn resolve(uri: &Uri, grants: &[Grant], observer: Option<&Observer>) -> Result<Vec<SocketAddr>, DialError> {
     let unusable = || DialError::Resolve(format!("`{uri}` has no host"));
     let url = Url::parse(&uri.to_string()).map_err(|_| unusable())?;
     let target = Target::of(&url).ok_or_else(unusable)?;
-    permit(lookup(&target).await?, &target, grants)
+    permit(lookup(&target).await?, &target, grants, observer)
 }
 
 /// The addresses of a target, whatever they are.
@@ -154,10 +157,18 @@ pub(super) async fn lookup(target: &Target) -> Result<Vec<SocketAddr>, DialError
     }
 }
 
-/// Those of the addresses that were found for `target` which one of the grants for it allows; never none.
-pub(super) fn permit(found: Vec<SocketAddr>, target: &Target, grants: &[Grant]) -> Result<Vec<SocketAddr>, DialError> {
-    let is_allowed =
-        |at: &SocketAddr| grants.iter().any(|grant| grant.covers_origin(target) && address::allowed(at.ip(), grant));
+/// Those of the addresses that were found for `target` which one of the grants for it allows, or the observer where there
+/// is one; never none.
+pub(super) fn permit(
+    found: Vec<SocketAddr>,
+    target: &Target,
+    grants: &[Grant],
+    observer: Option<&Observer>,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let is_allowed = |at: &SocketAddr| {
+        grants.iter().any(|grant| grant.covers_origin(target) && address::allowed(at.ip(), grant))
+            || observer.is_some_and(|observer| observer.opens(at.ip(), target))
+    };
     let (allowed, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(is_allowed);
     if allowed.is_empty() && refused.is_empty() {
         return Err(DialError::Resolve("the name has no address".into()));
@@ -200,13 +211,18 @@ mod tests {
             let target = Target::of(&Url::parse(url).unwrap()).unwrap();
             let found = found.iter().map(|ip| (ip.parse::<IpAddr>().unwrap(), target.port).into()).collect();
             let ips = |found: Vec<SocketAddr>| found.iter().map(|at| at.ip().to_string()).collect::<Vec<_>>().join(" ");
-            permit(found, &target, &grants).map(ips).map_err(|error| error.to_string())
+            permit(found, &target, &grants, None).map(ips).map_err(|error| error.to_string())
         };
         let both = ["10.0.0.1", "1.1.1.1", "::ffff:10.0.0.1", "2606:4700::1111"];
         assert_eq!(permitted("https://x.example", &both).unwrap(), "1.1.1.1 2606:4700::1111");
         assert_eq!(permitted("https://x.example:8443", &both).unwrap(), "10.0.0.1 1.1.1.1 2606:4700::1111");
         assert!(permitted("https://x.example", &["10.0.0.1", "127.0.0.1"]).unwrap_err().contains("Loopback"));
         assert!(permitted("https://x.example", &[]).unwrap_err().contains("no address"));
+        let observer = Observer::new(None);
+        let target = Target::of(&Url::parse("https://observed.example").unwrap()).unwrap();
+        let found = ["10.0.0.1", "1.1.1.1", "127.0.0.1"].map(|ip| (ip.parse::<IpAddr>().unwrap(), 443).into());
+        let observed = permit(found.to_vec(), &target, &grants, Some(&observer)).unwrap();
+        assert_eq!(observed, ["1.1.1.1:443".parse().unwrap()]);
         // A grant for another port is none for this one.
         assert!(permitted("https://x.example:9000", &["1.1.1.1"]).is_err());
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
+    observe::Observer,
 };
 
 /// The decision on a request, before any name is resolved.
@@ -17,8 +18,19 @@ use crate::capability::{
 pub struct Decided {
     /// Where the request goes, as grants are compared with it.
     pub target: Target,
-    /// The grant that covers it, by its place among the grants.
-    pub grant: Result<usize, Denial>,
+    /// What the gate decides.
+    pub decision: Decision,
+}
+
+/// What a gate decides on a request by its URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The grant at this place covers it.
+    Granted(usize),
+    /// No grant covers it, and the observer lets it through.
+    Observed(Denial),
+    /// No grant covers it.
+    Denied(Denial),
 }
 
 /// Why no grant covers a request.
@@ -39,25 +51,31 @@ pub struct Reached {
     pub refused: Vec<(IpAddr, Scope)>,
 }
 
-/// Decides on a request as a gate with these grants does.
+/// Decides on a request as a gate with these grants and this observer does.
 ///
 /// # Errors
 /// The request can't be sent at all, whatever is granted.
-pub fn decide(grants: &[Grant], method: &str, url: &str) -> Result<Decided, Error> {
+pub fn decide(grants: &[Grant], observer: Option<&Observer>, method: &str, url: &str) -> Result<Decided, Error> {
     let (method, url) = (message::method(method)?, message::url(url)?);
     let target = decision::target(&method, &url)?;
-    let decided = decision::decide(grants, &method, &target);
-    let denial = |decision::Refusal { why, suggestion }| Denial { why, suggestion };
-    Ok(Decided { grant: decided.map_err(denial), target })
+    let decision = match decision::decide(grants, &method, &target) {
+        Ok(at) => Decision::Granted(at),
+        Err(decision::Refusal { why, suggestion }) => {
+            let lets_through = observer.is_some_and(|observer| observer.lets_through(grants, &method, &target));
+            let denial = Denial { why, suggestion };
+            if lets_through { Decision::Observed(denial) } else { Decision::Denied(denial) }
+        }
+    };
+    Ok(Decided { decision, target })
 }
 
-/// Which addresses of a target a gate with these grants connects to. A name is resolved now.
+/// Which addresses of a target a gate with these grants and this observer connects to. A name is resolved now.
 ///
 /// # Errors
 /// The name can't be resolved; the text says why.
-pub async fn dialled(grants: &[Grant], target: &Target) -> Result<Reached, String> {
+pub async fn dialled(grants: &[Grant], observer: Option<&Observer>, target: &Target) -> Result<Reached, String> {
     let found = dial::lookup(target).await.map_err(|error| error.to_string())?;
-    match dial::permit(found.clone(), target, grants) {
+    match dial::permit(found.clone(), target, grants, observer) {
         Ok(allowed) => {
             let refused = found.iter().filter(|at| !allowed.contains(at)).map(|at| (at.ip(), Scope::of(at.ip())));
             let refused = refused.collect();

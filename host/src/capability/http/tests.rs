@@ -23,6 +23,7 @@ use super::{Error, Gate, GateOptions, GateStats, Request, Session, dial::DialErr
 use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
+    observe::Observer,
 };
 
 mod rig;
@@ -60,6 +61,24 @@ async fn a_granted_request_arrives_as_sent() {
     );
     let GateStats { requests, responses, bytes_out, denied, .. } = &**session.gate.stats();
     assert_eq!([count(requests), count(&responses[1]), count(bytes_out), count(denied)], [1, 1, 6, 0]);
+}
+
+#[tokio::test]
+async fn observing_lets_public_names_through_and_nothing_inside() {
+    let server = Server::start(Router::new().fallback(|| async { "reached" })).await;
+    let observer = Arc::new(Observer::new(None));
+    let options = GateOptions::new("orders", "orders.toml", vec![]);
+    let observing = session(GateOptions { observer: Some(observer.clone()), ..options });
+    // It is resolved, as a granted name would be, and no resolver knows it.
+    let error = observing.send(get_request("http://nowhere.invalid/in")).await.unwrap_err();
+    assert!(matches!(error, Error::Connect(_)), "{error:?}");
+    // The server listens on loopback.
+    let error = observing.send(get_request(&server.url("/"))).await.unwrap_err();
+    assert!(matches!(error, Error::Denied(_)), "{error:?}");
+    assert_eq!(server.connections(), 0);
+    let needed = observer.needed();
+    assert_eq!(observer.total(), 2);
+    assert!(needed.contains("http://nowhere.invalid") && needed.contains(&server.url("")), "{needed}");
 }
 
 #[tokio::test]

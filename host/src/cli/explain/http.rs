@@ -9,32 +9,57 @@ use crate::{
     capability::{
         address::Scope,
         destination::{Grant, Target},
-        http::{self, Decided, Denial, Reached},
+        http::{self, Decided, Decision, Denial, Reached},
+        observe::Observer,
     },
-    config::Config,
+    config::{Config, Policy},
+    connector::observer,
 };
 
-pub(super) async fn explain(config: &Config, method: &str, url: &str, resolve: bool) -> Answer {
+pub(super) async fn explain(config: &Config, policy: &Policy, method: &str, url: &str, resolve: bool) -> Answer {
     let file = config.file.display();
     let grants: Vec<Grant> = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
-    let Decided { target, grant } = match http::decide(&grants, method, url) {
+    let observer = observer(config);
+    let Decided { target, decision } = match http::decide(&grants, observer.as_deref(), method, url) {
         Ok(decided) => decided,
         Err(error) => return Answer::deny("this request".to_owned()).because("request", error.to_string()),
     };
     let subject = format!("`{method} {}{}`", target.origin(), target.path);
-    let granted = match grant {
-        Ok(at) => config.capabilities.http.get(at),
-        Err(Denial { why, suggestion }) => {
-            return Answer::deny(subject)
-                .because("grant", format!("{file} does not grant it{why}"))
-                .help(format!("add to [capabilities] of {file}: http = [{suggestion}]"));
+    let add = |suggestion: &str| format!("add to [capabilities] of {file}: http = [{suggestion}]");
+    let answer = match decision {
+        Decision::Granted(at) => {
+            let granted = config.capabilities.http.get(at);
+            let line = granted.map(|granted| format!("{file}:{}: {granted}", granted.line));
+            Answer::allow(subject).because("grant", line.unwrap_or_default())
+        }
+        Decision::Observed(Denial { why, suggestion }) => Answer::allow(subject)
+            .because("grant", format!("{file} does not grant it{why}"))
+            .because("mode", "`observe` lets it through to public addresses, and counts it".to_owned())
+            .help(add(&suggestion)),
+        Decision::Denied(Denial { why, suggestion }) => {
+            let why = format!("{file} does not grant it{why}");
+            let answer = Answer::deny(subject).because("grant", why).help(add(&suggestion));
+            return operators(answer, policy, method, &target);
         }
     };
-    let line = granted.map_or_else(String::new, |granted| format!("{file}:{}: `{}`", granted.line, granted.text));
-    let answer = Answer::allow(subject).because("grant", line);
     match (&target.host, resolve) {
         (Host::Domain(name), false) => answer.because("address", unresolved(name, &target, &grants)),
-        (Host::Domain(_), true) | (Host::Ipv4(_) | Host::Ipv6(_), _) => addresses(answer, &grants, &target).await,
+        (Host::Domain(_), true) | (Host::Ipv4(_) | Host::Ipv6(_), _) => {
+            addresses(answer, &grants, observer.as_deref(), &target).await
+        }
+    }
+}
+
+/// Whether the operator would allow a file to grant it.
+fn operators(answer: Answer, policy: &Policy, method: &str, target: &Target) -> Answer {
+    let grant = Grant::for_origin(target);
+    let narrowed = method.parse().ok().and_then(|method| grant.clone().with_methods(vec![method]).ok());
+    let narrowed = narrowed.unwrap_or(grant);
+    let narrowed = narrowed.clone().with_path(&target.path).unwrap_or(narrowed);
+    match policy.http(&narrowed) {
+        Some((rule, false)) => answer.because("policy", format!("{rule}: the operator does not allow to grant it")),
+        Some((rule, true)) => answer.because("policy", format!("{rule}: the operator allows to grant it")),
+        None => answer,
     }
 }
 
@@ -42,7 +67,7 @@ pub(super) async fn explain(config: &Config, method: &str, url: &str, resolve: b
 fn unresolved(name: &str, target: &Target, grants: &[Grant]) -> String {
     let near = || grants.iter().filter(|grant| grant.covers_origin(target));
     let mut reachable = Vec::new();
-    if near().any(|grant| !grant.host().is_localhost()) {
+    if near().all(|grant| !grant.host().is_localhost()) {
         reachable.push("public addresses".to_owned());
     }
     if near().any(|grant| grant.host().is_localhost()) {
@@ -54,8 +79,8 @@ fn unresolved(name: &str, target: &Target, grants: &[Grant]) -> String {
 }
 
 /// What becomes of the addresses that the host has now.
-async fn addresses(answer: Answer, grants: &[Grant], target: &Target) -> Answer {
-    let Reached { dialled, refused } = match http::dialled(grants, target).await {
+async fn addresses(answer: Answer, grants: &[Grant], observer: Option<&Observer>, target: &Target) -> Answer {
+    let Reached { dialled, refused } = match http::dialled(grants, observer, target).await {
         Ok(reached) => reached,
         Err(reason) => return answer.but_deny().because("address", format!("nothing to connect to: {reason}")),
     };

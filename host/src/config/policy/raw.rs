@@ -22,5 +22,6 @@ pub(in crate::config) struct Policy {
     pub(in crate::config) max_instances: Option<Integer>,
     pub(in crate::config) require_sha256: Option<Spanned<bool>>,
     pub(in crate::config) allow_components: Option<Spanned<Vec<Text>>>,
+    pub(in crate::config) allow_observe: Option<Spanned<bool>>,
     pub(in crate::config) limits: Limits,
 }

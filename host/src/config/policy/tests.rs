@@ -36,11 +36,22 @@ fn config(more: &str, policy: &Policy) -> Result<Config, Error> {
 #[test]
 fn the_reference_bounds_nothing_as_it_stands() {
     let rules = policy(&reference());
-    let Rules { source: _, http, topics, dead_letters, env, max_instances, require_sha256, allow_components, limits } =
-        rules.rules().unwrap();
+    let Rules {
+        source: _,
+        http,
+        topics,
+        dead_letters,
+        env,
+        max_instances,
+        require_sha256,
+        allow_components,
+        allow_observe,
+        limits,
+    } = rules.rules().unwrap();
     let absent = [http.is_none(), topics.is_none(), dead_letters.is_none(), env.is_none(), max_instances.is_none()];
     assert!(absent.iter().all(|absent| *absent), "{rules:?}");
     assert!(require_sha256.is_none() && allow_components.is_none() && limits.0.is_empty(), "{rules:?}");
+    assert!(!allow_observe.get_ref());
     assert!(policy("").rules().is_none());
 }
 
@@ -104,6 +115,7 @@ fn what_is_within_the_policy_loads() {
     let bound = policy(&format!(
         r#"
         [policy]
+        http = ["https://*.example.com"]
         topics = ["/default/*"]
         dead_letters = ["/dead/*"]
         env = ["APP_*"]
@@ -115,6 +127,7 @@ fn what_is_within_the_policy_loads() {
         r#"
         instances = 2
         component.sha256 = "{digest}"
+        capabilities.http = [{{ url = "https://search.example.com/in", methods = ["POST"] }}]
         capabilities.topics = ["/default/or*"]
         capabilities.env = {{ APP_MODE = "fast" }}
         dead_letter.topic = "/dead/orders"

@@ -1,0 +1,226 @@
+//! Observing instead of enforcing, for writing a connector's first file: what nothing grants is counted and remembered, and
+//! let through to public addresses. It never opens a private, loopback or metadata address, nor goes beyond the operator's
+//! policy.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::IpAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use ::http::Method;
+use url::Host;
+
+use super::{
+    address::Scope,
+    destination::{Grant, HostPattern, Target},
+};
+
+/// How many destinations are remembered; a guest that makes up hosts must not fill the memory.
+const REMEMBERED: usize = 256;
+
+/// What a connector reached, or tried to reach, beyond its grants.
+#[derive(Debug)]
+pub struct Observer {
+    /// What the operator's policy allows; `None`: it does not say.
+    within: Option<Vec<Grant>>,
+    total: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Origins and the methods of their requests.
+    http: BTreeMap<String, BTreeSet<String>>,
+    /// Grants that would open addresses which are not public.
+    private: BTreeSet<String>,
+}
+
+impl Observer {
+    /// Observes within what these grants of the operator's policy allow; `None`: everywhere.
+    pub fn new(within: Option<Vec<Grant>>) -> Self {
+        Self { within, total: AtomicU64::new(0), seen: Mutex::default() }
+    }
+
+    /// Whether a request that none of `grants` covers is let through, as far as its URL goes. Its host's addresses are
+    /// another matter, see [`Self::opens`].
+    pub fn lets_through(&self, grants: &[Grant], method: &Method, target: &Target) -> bool {
+        let covers =
+            |grant: &Grant| grant.covers_origin(target) && grant.covers_method(method) && grant.covers_path(target);
+        // Connections are kept: what a grant has connected to a private address must not serve what it does not cover.
+        let may_lead_inside = |grant: &Grant| grant.covers_origin(target) && leads_inside(grant);
+        may_be_public(target)
+            && self.within.as_ref().is_none_or(|within| within.iter().any(covers))
+            && !grants.iter().any(may_lead_inside)
+    }
+
+    /// Whether a connection to `target`, which no grant allows at this address, may lead there.
+    pub fn opens(&self, ip: IpAddr, target: &Target) -> bool {
+        let within = |within: &Vec<Grant>| within.iter().any(|grant| grant.covers_origin(target));
+        Scope::of(ip) == Scope::Public && may_be_public(target) && self.within.as_ref().is_none_or(within)
+    }
+
+    /// A request went out that nothing grants.
+    pub fn request(&self, method: &Method, target: &Target) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        let mut seen = self.seen();
+        let origin = target.origin();
+        if seen.http.len() < REMEMBERED || seen.http.contains_key(&origin) {
+            seen.http.entry(origin).or_default().insert(method.to_string());
+        }
+    }
+
+    /// Something was refused all the same; this grant would allow it.
+    pub fn refused(&self, suggestion: &str) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        let mut seen = self.seen();
+        if seen.private.len() < REMEMBERED {
+            seen.private.insert(suggestion.to_owned());
+        }
+    }
+
+    /// How many requests and connections enforcing would have refused.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// The grants that would have been needed, as TOML for `[capabilities]`; what was refused all the same stands there as
+    /// a comment.
+    pub fn needed(&self) -> String {
+        let seen = self.seen();
+        let Seen { http, private } = &*seen;
+        let mut text = String::new();
+        if !http.is_empty() {
+            text.push_str("http = [\n");
+            for (origin, methods) in http {
+                let methods: Vec<String> = methods.iter().map(|method| format!("\"{method}\"")).collect();
+                let _ = writeln!(text, "    {{ url = \"{origin}\", methods = [{}] }},", methods.join(", "));
+            }
+            text.push_str("]\n");
+        }
+        if !private.is_empty() {
+            text.push_str(
+                "# Refused all the same, since they lead to addresses that are not public or that the operator bars:\n",
+            );
+            private.iter().for_each(|grant| {
+                let _ = writeln!(text, "# http = [{grant}]");
+            });
+        }
+        text
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the grant may lead to an address that is not public.
+fn leads_inside(grant: &Grant) -> bool {
+    let inside = match grant.host() {
+        HostPattern::Name(_) => grant.host().is_localhost(),
+        HostPattern::Below(_) => false,
+        HostPattern::Ip(ip) => Scope::of(*ip) != Scope::Public,
+    };
+    inside || !grant.addresses().is_empty()
+}
+
+/// Whether the host could be a public one, by its name.
+fn may_be_public(target: &Target) -> bool {
+    match &target.host {
+        Host::Domain(name) => name != "localhost" && !name.ends_with(".localhost"),
+        Host::Ipv4(ip) => Scope::of((*ip).into()) == Scope::Public,
+        Host::Ipv6(ip) => Scope::of((*ip).into()) == Scope::Public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::of(&url::Url::parse(url).unwrap()).unwrap()
+    }
+
+    fn grants(urls: &[&str]) -> Vec<Grant> {
+        urls.iter().map(|url| Grant::parse(url).unwrap()).collect()
+    }
+
+    #[test]
+    fn nothing_but_the_public_is_let_through() {
+        let observer = Observer::new(None);
+        for (url, expected) in [
+            ("https://x.example/", true),
+            ("https://1.1.1.1/", true),
+            ("http://10.0.0.5/", false),
+            ("http://127.0.0.1:8080/", false),
+            ("http://[::1]/", false),
+            ("http://[::ffff:1.1.1.1]/", false),
+            ("http://169.254.169.254/latest/", false),
+            ("http://localhost/", false),
+            ("http://a.localhost/", false),
+        ] {
+            assert_eq!(observer.lets_through(&[], &Method::GET, &target(url)), expected, "{url}");
+        }
+        for (ip, expected) in [
+            ("1.1.1.1", true),
+            ("10.0.0.5", false),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+            ("fd00::1", false),
+        ] {
+            assert_eq!(observer.opens(ip.parse().unwrap(), &target("https://x.example/")), expected, "{ip}");
+        }
+        assert!(!observer.opens("1.1.1.1".parse().unwrap(), &target("http://localhost/")));
+    }
+
+    #[test]
+    fn a_connection_that_a_grant_made_inside_serves_nothing_else() {
+        let observer = Observer::new(None);
+        let inside =
+            [Grant::parse("http://x.example/in/").unwrap().with_addresses(vec!["10.0.0.0/8".parse().unwrap()])];
+        assert!(!observer.lets_through(&inside, &Method::GET, &target("http://x.example/admin")));
+        assert!(observer.lets_through(&inside, &Method::GET, &target("http://y.example/admin")));
+        let outside = grants(&["http://x.example/in/"]);
+        assert!(observer.lets_through(&outside, &Method::GET, &target("http://x.example/admin")));
+        let literal = grants(&["http://10.0.0.5/in/"]);
+        assert!(!observer.lets_through(&literal, &Method::GET, &target("http://10.0.0.5/admin")));
+    }
+
+    #[test]
+    fn the_operators_policy_still_binds() {
+        let observer = Observer::new(Some(grants(&["https://*.example.com/in/"])));
+        let lets = |method, url| observer.lets_through(&[], &method, &target(url));
+        assert!(lets(Method::POST, "https://a.example.com/in/x"));
+        assert!(!lets(Method::POST, "https://a.example.com/admin"));
+        assert!(!lets(Method::GET, "https://elsewhere.example/in/x"));
+        assert!(!observer.opens("1.1.1.1".parse().unwrap(), &target("https://elsewhere.example/")));
+        assert!(!Observer::new(Some(Vec::new())).lets_through(&[], &Method::GET, &target("https://x.example/")));
+    }
+
+    #[test]
+    fn what_is_needed_is_written_as_grants_and_bounded() {
+        let observer = Observer::new(None);
+        assert_eq!((observer.total(), observer.needed().as_str()), (0, ""));
+        observer.request(&Method::POST, &target("https://x.example/in?key=secret"));
+        observer.request(&Method::GET, &target("https://x.example/"));
+        observer.refused("{ url = \"http://y.example\", addresses = [\"10.0.0.5/32\"] }");
+        let needed = observer.needed();
+        assert_eq!(observer.total(), 3);
+        let read: toml::Table = needed.parse().unwrap();
+        assert_eq!(read["http"][0]["url"].as_str(), Some("https://x.example"));
+        assert_eq!(read["http"][0]["methods"].as_array().map(Vec::len), Some(2));
+        assert!(needed.contains("# http = [{ url = \"http://y.example\"") && !needed.contains("secret"), "{needed}");
+        for n in 0..1000 {
+            observer.request(&Method::GET, &target(&format!("https://x{n}.example/")));
+        }
+        assert_eq!(observer.total(), 1003);
+        assert_eq!(
+            observer.needed().parse::<toml::Table>().unwrap()["http"].as_array().map(Vec::len),
+            Some(REMEMBERED)
+        );
+    }
+}
