@@ -6,6 +6,7 @@ mod dlq;
 mod explain;
 mod findings;
 mod inspect;
+mod operator;
 mod run;
 mod storage;
 
@@ -16,6 +17,8 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+
+use self::operator::Operator;
 
 use crate::{
     config::{self, Config, Environment, Policy},
@@ -62,35 +65,6 @@ struct Files {
     /// Connector files, or folders of them (every *.toml in it). Default: what CONNECTOR_CONFIG_PATH names.
     #[arg(value_name = "FILE|FOLDER")]
     paths: Vec<PathBuf>,
-}
-
-/// What bounds the connector files.
-#[derive(Debug, Args)]
-struct Operator {
-    /// The operator's file: its [policy] bounds what any connector file may grant and ask for. Without it nothing does.
-    #[arg(long, env = "DANUBE_WASM_HOST_CONFIG", value_name = "FILE")]
-    host_config: Option<PathBuf>,
-}
-
-impl Operator {
-    fn policy(&self, environment: &Environment) -> Result<Policy, Stop> {
-        let Some(file) = &self.host_config else { return Ok(Policy::default()) };
-        Policy::load(file, environment).map_err(|error| Stop::Usage(error.render(color())))
-    }
-
-    /// A line about each `host.toml` among the connector files that is not in force, since its author believes it is.
-    fn idle(&self, files: &Files, environment: &Environment) -> Vec<String> {
-        let same = |file: &Path, other: &Path| std::fs::canonicalize(file).ok() == std::fs::canonicalize(other).ok();
-        let in_force = |file: &PathBuf| self.host_config.as_deref().is_some_and(|given| same(given, file));
-        let idle = config::host_files(&files.paths, environment).into_iter().filter(|file| !in_force(file));
-        let line = |file: PathBuf| {
-            let file = file.display();
-            format!(
-                "warning: {file} is not in force\nhelp: name it with `--host-config {file}`, or `DANUBE_WASM_HOST_CONFIG`"
-            )
-        };
-        idle.map(line).collect()
-    }
 }
 
 /// The config of one file, where a command takes one.

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use crate::{
     codec::Codec,
-    config::{Config, Environment},
+    config::{Config, Environment, Policy},
     record::Payload,
 };
 
@@ -54,7 +54,7 @@ pub fn codecs(input: &[u8]) {
     assert_eq!(decoded.is_ok(), codec.decode(payload).is_ok());
 }
 
-/// A connector's file. What is wrong with it must be sayable. Nothing outside of the file is read.
+/// A connector's file, or an operator's. What is wrong with it must be sayable. Nothing outside of the file is read.
 pub fn config(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if text.contains("${") {
@@ -64,6 +64,9 @@ pub fn config(input: &[u8]) {
     match Config::parse(Path::new("connector.toml"), text, &environment) {
         Ok(config) => config.warnings.iter().for_each(|warning| drop(warning.to_string())),
         Err(error) => drop(error.to_string()),
+    }
+    if let Err(error) = Policy::parse(Path::new("host.toml"), text, &environment) {
+        drop(error.to_string());
     }
 }
 

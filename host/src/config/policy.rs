@@ -1,7 +1,7 @@
 //! `host.toml`: what the operator of a host lets connector files have. Comes in: the file. Goes out: a [`Policy`], which
 //! `ceiling.rs` holds every connector's file against while it is read. Without a file nothing is bounded.
 
-use std::{collections::HashMap, fmt, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{fmt, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use serde_spanned::Spanned;
 use toml::de::DeValue;
@@ -18,11 +18,13 @@ use super::{
 };
 use crate::capability::destination::Grant;
 
+mod bounds;
 mod names;
 mod raw;
 #[cfg(test)]
 mod tests;
 
+pub(super) use bounds::{Bounds, Measure};
 pub(super) use names::NamePattern;
 
 /// The name that an operator's file has where it stands among connector files.
@@ -114,9 +116,9 @@ impl Policy {
         Some(Mistake::BeyondPolicy { what, rule: rules.at(&bound.place), help })
     }
 
-    fn bound(&self, key: &str) -> Option<(&Rules, &Bound)> {
+    fn bound(&self, key: &str) -> Option<(&Rules, &bounds::Bound)> {
         let rules = self.rules()?;
-        Some((rules, rules.limits.0.get(key)?))
+        Some((rules, rules.limits.get(key)?))
     }
 }
 
@@ -196,57 +198,3 @@ impl PartialEq for Rule {
 }
 
 impl Eq for Rule {}
-
-/// Upper bounds of limits, by their keys.
-#[derive(Debug, Default)]
-pub(super) struct Bounds(HashMap<String, Bound>);
-
-#[derive(Debug)]
-struct Bound {
-    most: u128,
-    shown: String,
-    place: Range<usize>,
-}
-
-impl Bounds {
-    pub(super) fn set<T: Measure>(&mut self, key: &str, value: T, shown: String, place: Range<usize>) {
-        self.0.insert(key.to_owned(), Bound { most: value.measure(), shown, place });
-    }
-}
-
-/// What can be bounded: a number, or something that is one in its smallest unit.
-pub(super) trait Measure: PartialOrd + Copy {
-    fn measure(self) -> u128;
-    /// The value that measures so much. Never more than a value of this type measured.
-    fn of(measure: u128) -> Self;
-}
-
-impl Measure for u32 {
-    fn measure(self) -> u128 {
-        self.into()
-    }
-
-    fn of(measure: u128) -> Self {
-        Self::try_from(measure).unwrap_or(Self::MAX)
-    }
-}
-
-impl Measure for u64 {
-    fn measure(self) -> u128 {
-        self.into()
-    }
-
-    fn of(measure: u128) -> Self {
-        Self::try_from(measure).unwrap_or(Self::MAX)
-    }
-}
-
-impl Measure for Duration {
-    fn measure(self) -> u128 {
-        self.as_nanos()
-    }
-
-    fn of(measure: u128) -> Self {
-        Self::from_nanos(u64::try_from(measure).unwrap_or(u64::MAX))
-    }
-}
