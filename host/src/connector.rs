@@ -16,6 +16,7 @@ use crate::{
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
     pipeline::{Backoff, Lane, LaneParts, LaneState},
+    placement::placed,
     schema::SchemaCache,
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -182,10 +183,12 @@ impl Connector {
     async fn run_lanes(&self, lanes: Vec<Lane<GuestProcessor>>, shutdown: &Shutdown) -> Result<(), Failure> {
         let drain = shutdown.draining().child_token();
         let mut running = JoinSet::new();
+        let busy = self.metrics.busy(&self.config.connector_name);
         for lane in lanes {
             let drain = drain.clone();
             let span = tracing::Span::current();
-            running.spawn(tracing::Instrument::instrument(async move { lane.run(&drain).await }, span));
+            let work = tracing::Instrument::instrument(async move { lane.run(&drain).await }, span);
+            running.spawn(placed(work, busy.clone()));
         }
         let mut failure = None;
         let all = async {

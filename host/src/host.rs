@@ -10,6 +10,7 @@ use crate::{
     connector::{Claims, Connector},
     guest::{self, Engine, EngineOptions},
     metrics::Metrics,
+    placement::placed,
     server,
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -110,7 +111,8 @@ impl Host {
             let name = connector.config.connector_name.clone();
             let (status, shutdown) = (self.status.clone(), shutdown.clone());
             running.spawn(async move {
-                if let Err(error) = tokio::spawn(connector.run(shutdown)).await {
+                let busy = connector.metrics.busy(&name);
+                if let Err(error) = tokio::spawn(placed(connector.run(shutdown), busy)).await {
                     status.set(&name, Phase::Failed { cause: format!("its task in the host panicked: {error}") });
                 }
             });

@@ -15,7 +15,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::capability::{http::GateStats, observe::Observer};
+use crate::{
+    capability::{http::GateStats, observe::Observer},
+    placement::BusySeconds,
+};
 use gates::Gates;
 use observers::Observers;
 
@@ -26,6 +29,7 @@ pub struct Metrics {
     lanes: LaneFamilies,
     health: Family<ConnectorLabels, Gauge>,
     instances: Family<ConnectorLabels, Counter>,
+    busy: Family<ConnectorLabels, BusySeconds>,
     gates: Gates,
     observers: Observers,
 }
@@ -159,11 +163,17 @@ impl Default for Metrics {
             "1: running, 0: not (yet, any more, or waiting for its target)",
             health.clone(),
         );
+        let busy = Family::default();
+        registry.register(
+            "danube_wasm_busy_seconds",
+            "Time that a connector kept a processor busy: its guests, and the host's own work on its records",
+            Family::clone(&busy),
+        );
         let gates = Gates::default();
         registry.register_collector(Box::new(gates.clone()));
         let observers = Observers::default();
         registry.register_collector(Box::new(observers.clone()));
-        Self { registry, lanes, health, instances, gates, observers }
+        Self { registry, lanes, health, instances, busy, gates, observers }
     }
 }
 
@@ -184,6 +194,10 @@ impl Metrics {
 
     pub(crate) fn instances(&self, connector: &str) -> Counter {
         self.instances.get_or_create_owned(&ConnectorLabels { connector: connector.to_owned() })
+    }
+
+    pub(crate) fn busy(&self, connector: &str) -> BusySeconds {
+        self.busy.get_or_create_owned(&ConnectorLabels { connector: connector.to_owned() })
     }
 
     /// Shows what passes a connector's gate from now on.

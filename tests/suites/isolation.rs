@@ -5,6 +5,7 @@ use danube_wasm_tests::{
     endpoint::{Answer, Request},
     guests,
     rig::{Connector, Rig},
+    until,
 };
 
 use crate::{distinct_numbers, numbered};
@@ -235,4 +236,31 @@ async fn a_guest_that_crashes_leaves_the_others_instances_alone() {
     host.until_acknowledged(&fine, 3).await;
     assert!(host.until_failed(&crashing).await.contains("the guest crashed"));
     assert_eq!(host.count("danube_wasm_instances_started_total", fine.name()), 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_that_spin_on_every_processor_leave_the_others_room() {
+    let rig = Rig::start().await;
+    let spinners = std::thread::available_parallelism().unwrap().get() + 2;
+    let mut connectors = Vec::new();
+    for _ in 0..spinners {
+        let topic = rig.topic().await;
+        connectors.push((rig.scripted(&topic).set("limits.call_timeout", "25s"), topic));
+    }
+    let fine_topic = rig.topic().await;
+    let fine = rig.http(&fine_topic);
+    let all: Vec<_> = connectors.iter().map(|(spinner, _)| spinner.clone()).chain([fine.clone()]).collect();
+    let host = rig.run(&all).await;
+    for (_, topic) in &connectors {
+        rig.publish_unseen(topic, [r#"{"do":"spin"}"#]).await;
+    }
+    let busy = |connector: &Connector| host.count("danube_wasm_busy_seconds_total", connector.name());
+    until("all of them to spin", || connectors.iter().all(|(spinner, _)| busy(spinner) > 0.1)).await;
+
+    rig.publish(&fine_topic, numbered(200)).await;
+    host.until_acknowledged(&fine, 200).await;
+    for (spinner, _) in &connectors {
+        let ended = host.count("danube_connector_processing_duration_seconds_count", spinner.name());
+        assert_eq!(ended, 0.0, "{} still spins", spinner.name());
+    }
 }

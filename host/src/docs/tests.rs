@@ -160,6 +160,7 @@ fn the_page_on_operations_names_every_metric_and_no_other() {
     let metrics = Metrics::default();
     metrics.set_health("c", true);
     metrics.instances("c").inc();
+    metrics.busy("c").inc_by(1.0);
     metrics.lane("c", "/t/t").received.inc();
     metrics.watch_gate("c", std::sync::Arc::default());
     let text = metrics.encode();
