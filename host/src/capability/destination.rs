@@ -1,35 +1,39 @@
-//! A grant: one destination that a connector's file allows, as `https://host[:port][/path]` with optional methods and
-//! address ranges. This is the only grammar of `[capabilities] http`: the config parses with it, the HTTP gate matches
-//! with it, and `Display` prints the line to write.
+//! A grant: what a connector's file allows, as `scheme://host[:port][/path]` with optional methods and address ranges.
+//! This is the only grammar of `[capabilities] http` and `sockets`: the config parses with it, the HTTP gate and the
+//! sockets match with it, and `Display` prints the line to write.
 
 use std::{fmt, net::IpAddr};
 
 use ::http::Method;
 use ipnet::IpNet;
-use url::{Host, Url};
+use url::Host;
 
 mod covers;
 mod error;
 mod host;
+mod parse;
+mod path;
+mod ports;
 mod target;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::target::has_user;
-use self::target::is_ambiguous;
 pub use self::{
     error::{Error, PathError},
     host::HostPattern,
+    path::prefix,
+    ports::Ports,
     target::{Scheme, Target},
 };
 
-/// One destination that a connector may call.
+/// One destination, or one pattern of them, that a connector may reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     scheme: Scheme,
     host: HostPattern,
-    port: u16,
+    ports: Ports,
     /// `None`: every method.
     methods: Option<Vec<Method>>,
     /// `/`: every path. With a slash at its end everything below it, else itself and everything below it.
@@ -38,38 +42,29 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Reads `https://host[:port][/path]`. The host may be a name, `*.` and a name, or an address. A path at the end
-    /// limits the grant as [`with_path`](Self::with_path) does.
+    /// Reads `scheme://host[:port][/path]`:
+    ///
+    /// - the scheme is `http`, `https`, `tcp` or `udp`;
+    /// - the host is a name, `*.` and a name, an address, or a range of them: `10.0.0.0/8`, `[fd00::/8]`. Behind an
+    ///   address a slash and digits, up to the end, a colon or a slash, are the length of a prefix and never a path;
+    /// - a port or a range of them, `8000-8010`, is what `tcp` and `udp` must have; the others have their own;
+    /// - a path, for `http` and `https`, limits the grant as [`with_path`](Self::with_path) does.
     ///
     /// # Errors
-    /// The text is not such a URL, or has parts that can't be limited (user, query, fragment).
+    /// The text is not like that, or has parts that can't be limited (user, query, fragment).
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if !text.contains("://") {
-            return Err(Error::NoScheme);
-        }
-        let url = Url::parse(text).map_err(Error::Url)?;
-        let scheme = Scheme::of(&url).ok_or(Error::Scheme)?;
-        if has_user(&url) {
-            return Err(Error::User);
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::Query);
-        }
-        let host = url.host().ok_or(Error::Url(url::ParseError::EmptyHost))?;
-        let host = HostPattern::parse(&host)?;
-        let port = url.port().unwrap_or(scheme.default_port());
-        if port == 0 {
-            return Err(Error::Port);
-        }
-        let path = normal(url.path()).map_err(Error::UrlPath)?;
-        Ok(Self { scheme, host, port, methods: None, path, addresses: Vec::new() })
+        let parse::Parts { scheme, host, ports, path } = parse::parts(text)?;
+        Ok(Self { scheme, host, ports, methods: None, path, addresses: Vec::new() })
     }
 
     /// Limits the grant to these methods.
     ///
     /// # Errors
-    /// There are none.
+    /// There are none, or the grant is one of sockets.
     pub fn with_methods(mut self, methods: Vec<Method>) -> Result<Self, Error> {
+        if !self.scheme.is_http() {
+            return Err(Error::OnlyHttp("methods"));
+        }
         if methods.is_empty() {
             return Err(Error::NoMethods);
         }
@@ -80,8 +75,12 @@ impl Grant {
     /// Limits the grant to a path and what is below it; with a slash at its end, only to what is below it.
     ///
     /// # Errors
-    /// It is not an absolute path, has an encoded slash, backslash or dot in it, or the grant has a path already.
+    /// It is not an absolute path, has an encoded slash, backslash or dot in it, or the grant has a path already or is
+    /// one of sockets.
     pub fn with_path(mut self, path: &str) -> Result<Self, Error> {
+        if !self.scheme.is_http() {
+            return Err(Error::OnlyHttp("path"));
+        }
         let prefix = prefix(path)?;
         if self.path != "/" {
             return Err(Error::PathTwice);
@@ -90,7 +89,7 @@ impl Grant {
         Ok(self)
     }
 
-    /// Allows connections to these ranges besides public addresses.
+    /// Allows connections to the private addresses in these ranges, besides public ones.
     #[must_use]
     pub fn with_addresses(mut self, addresses: Vec<IpNet>) -> Self {
         self.addresses = addresses;
@@ -105,7 +104,17 @@ impl Grant {
             Host::Ipv6(ip) => HostPattern::Ip((*ip).into()),
         };
         let Target { scheme, port, .. } = *target;
-        Self { scheme, host, port, methods: None, path: "/".into(), addresses: Vec::new() }
+        Self { scheme, host, ports: Ports::one(port), methods: None, path: "/".into(), addresses: Vec::new() }
+    }
+
+    /// How its destinations are spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Which ports it is for.
+    pub fn ports(&self) -> Ports {
+        self.ports
     }
 
     /// Which hosts it is for.
@@ -113,7 +122,7 @@ impl Grant {
         &self.host
     }
 
-    /// The ranges that connections may lead to besides public addresses.
+    /// The ranges of private addresses that connections may lead to, besides public ones.
     pub fn addresses(&self) -> &[IpNet] {
         &self.addresses
     }
@@ -130,13 +139,15 @@ impl Grant {
 
     /// `https://host[:port]`, without a port where it is the scheme's own.
     pub fn origin(&self) -> String {
-        let port = if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) };
-        format!("{}://{}{port}", self.scheme.as_str(), self.host)
+        let Self { scheme, host, ports, .. } = self;
+        let own = ports.single().is_some_and(|port| scheme.default_port() == Some(port));
+        let shown = if own { String::new() } else { format!(":{ports}") };
+        format!("{}://{host}{shown}", scheme.as_str())
     }
 
     /// Whether scheme, host and port are those of `target`.
     pub fn covers_origin(&self, target: &Target) -> bool {
-        self.scheme == target.scheme && self.port == target.port && self.host.matches(&target.host)
+        self.scheme == target.scheme && self.ports.contains(target.port) && self.host.matches(&target.host)
     }
 
     /// Whether `method` is among the methods.
@@ -147,19 +158,14 @@ impl Grant {
     /// Whether the path of `target` is within the prefix. Paths that servers read in more than one way are within no
     /// prefix but `/`.
     pub fn covers_path(&self, target: &Target) -> bool {
-        if self.path == "/" {
-            return true;
-        }
-        let below = target.path.strip_prefix(self.path.as_str());
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/'))
-            && !is_ambiguous(&target.path)
+        path::is_within(&self.path, &target.path)
     }
 }
 
 /// As it stands in a config file: a string where that says everything, else a table.
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme: _, host: _, port: _, methods, path, addresses } = self;
+        let Self { scheme: _, host: _, ports: _, methods, path, addresses } = self;
         if methods.is_none() && path == "/" && addresses.is_empty() {
             return write!(f, "\"{}\"", self.origin());
         }
@@ -193,33 +199,9 @@ pub fn method(text: &str) -> Result<Method, Error> {
 /// Reads one of a grant's address ranges, such as `10.0.0.0/8`; an address is a range of one.
 ///
 /// # Errors
-/// It is neither.
+/// It is neither, or a range that is not named by its first address.
 pub fn range(text: &str) -> Result<IpNet, Error> {
     let range = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    range.ok_or_else(|| Error::Range(text.into()))
-}
-
-/// Reads a grant's path prefix: as it stands in parsed URLs, dot segments resolved and characters percent-encoded.
-///
-/// # Errors
-/// It is not an absolute path, or one that servers read in more than one way.
-pub fn prefix(text: &str) -> Result<String, Error> {
-    normal(text).map_err(|reason| Error::Path { path: text.into(), reason })
-}
-
-fn normal(path: &str) -> Result<String, PathError> {
-    if !path.starts_with('/') {
-        return Err(PathError::Relative);
-    }
-    if path.contains(['?', '#']) {
-        return Err(PathError::Query);
-    }
-    if path.contains('*') {
-        return Err(PathError::Wildcard);
-    }
-    let url = Url::parse(&format!("http://host{path}")).map_err(|_| PathError::Malformed)?;
-    if is_ambiguous(url.path()) {
-        return Err(PathError::Ambiguous);
-    }
-    Ok(url.path().into())
+    let range = range.ok_or_else(|| Error::Range(text.into()))?;
+    if range.addr() == range.network() { Ok(range) } else { Err(Error::HostBits) }
 }

@@ -59,7 +59,8 @@ impl HttpGrant {
         let methods = methods(table, resolver);
         let range = |range| part("addresses", range, destination::range, resolver);
         let addresses = table.addresses.iter().filter_map(range).collect();
-        let parsed = Grant::parse(text.expose());
+        let is_http = |grant: Grant| if grant.scheme().is_http() { Ok(grant) } else { Err(Error::NotHttp) };
+        let parsed = Grant::parse(text.expose()).and_then(is_http);
         let grant = parsed.map_err(|error| {
             let mistake =
                 Mistake::BadUrl { key: "http", reason: error.to_string(), help: help(&error, &text.to_string()) };
@@ -111,6 +112,18 @@ fn help(error: &Error, url: &str) -> String {
     match error {
         Error::NoScheme => format!("write `https://{url}`, or `http://{url}` without TLS"),
         Error::Url(_) | Error::Scheme | Error::Port => "write it like `https://example.com`".into(),
+        Error::NotHttp => "write it like `https://example.com`; `tcp` and `udp` belong under `sockets`".into(),
+        Error::NotSocket => "write it like `tcp://db.example.com:5432`; HTTP belongs under `http`".into(),
+        Error::NoPort => "write it like `tcp://db.example.com:5432`, or `:8000-8010` for a range".into(),
+        Error::PortOrder => "write the lower port first, as in `:8000-8010`".into(),
+        Error::OddAddress => "write it like `10.1.2.3`".into(),
+        Error::PrefixLength => "write a range like `10.0.0.0/8`; a path of digits goes into the key `path`".into(),
+        Error::HostBits => {
+            "write the first address of the range, as in `10.0.0.0/8`; a path of digits goes into the key `path`".into()
+        }
+        Error::SocketPath => "end it with the port".into(),
+        Error::OnlyHttp(_) => "remove it, or grant `http` or `https`".into(),
+        Error::NotOne => "write one host and one port".into(),
         Error::User => "credentials belong into the connector's table".into(),
         Error::Query => "a grant of a path grants every query of it".into(),
         Error::Unspecified => "write the address itself".into(),

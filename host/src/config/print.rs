@@ -10,6 +10,7 @@ use super::{
     Broker, Capabilities, Component, Config, DeadLetter, HttpGrant, Limits, Processing, Retry, Token,
     conceal::REDACTED, raw, secret::Guarded, units,
 };
+use crate::capability::destination::Grant;
 
 /// The config as TOML. Secrets are shown as `<redacted>`.
 pub fn print_config(config: &Config) -> String {
@@ -99,7 +100,7 @@ fn write_capabilities(Capabilities { mode, topics, http, env }: &Capabilities) -
 fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
     let HttpGrant { grant, text: url, line: _ } = grant;
     // A path that came with the URL is shown with it.
-    let bare = url::Url::parse(url.expose()).is_ok_and(|url| url.path() == "/");
+    let bare = Grant::parse(url.expose()).is_ok_and(|grant| grant.path() == "/");
     let path = Some(grant.path()).filter(|path| bare && *path != "/");
     let methods = |methods: &[Method]| methods.iter().map(|method| spanned(method.to_string())).collect();
     raw::HttpGrant::Table(raw::HttpTable {

@@ -1,4 +1,4 @@
-//! Why a text is not a grant. No text of an error repeats a URL: a config may have put a secret into it.
+//! Why a text is not a grant. No text of an error repeats any part of a URL: a config may have put a secret into it.
 
 /// Why a text is not a grant, or not a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,9 +9,15 @@ pub enum Error {
     /// The text is not a URL.
     #[error("this is not a URL: {0}")]
     Url(url::ParseError),
-    /// Neither `http` nor `https`.
-    #[error("the scheme must be `http` or `https`")]
+    /// A scheme that there are no grants for.
+    #[error("the scheme must be `http`, `https`, `tcp` or `udp`")]
     Scheme,
+    /// `tcp` or `udp` where requests are granted.
+    #[error("the scheme must be `http` or `https`")]
+    NotHttp,
+    /// `http` or `https` where sockets are granted.
+    #[error("the scheme must be `tcp` or `udp`")]
+    NotSocket,
     /// Whoever is granted a host is granted all its users.
     #[error("the URL must not hold a user or password")]
     User,
@@ -21,6 +27,30 @@ pub enum Error {
     /// Nothing listens there.
     #[error("port 0 cannot be reached")]
     Port,
+    /// Sockets have no port of their own.
+    #[error("a grant of sockets needs a port")]
+    NoPort,
+    /// A range of ports that is upside down.
+    #[error("the range of ports ends before it begins")]
+    PortOrder,
+    /// An IPv4 address in hexadecimal, octal, or with fewer than four numbers.
+    #[error("the address is not written as four decimal numbers")]
+    OddAddress,
+    /// Digits behind an address that are too large a number for the length of a prefix.
+    #[error("a slash and digits behind an address are the length of its prefix, 0 to 32, or 128 for IPv6")]
+    PrefixLength,
+    /// A range that begins somewhere within.
+    #[error("the address is not the first one of its range")]
+    HostBits,
+    /// Something behind the port of a socket.
+    #[error("a grant of sockets has no path")]
+    SocketPath,
+    /// Methods or a path on a grant of sockets.
+    #[error("only grants of HTTP have `{0}`")]
+    OnlyHttp(&'static str),
+    /// A pattern or range where one destination is wanted.
+    #[error("this stands for more than one destination")]
+    NotOne,
     /// `0.0.0.0` or `::`.
     #[error("this address means every address and names none")]
     Unspecified,

@@ -1,88 +1,120 @@
-//! Where a request goes, and which paths no prefix can be trusted with.
+//! Where a request or a connection goes: what grants are compared with.
+
+use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
-/// Plain or encrypted.
+use super::{Error, HostPattern, parse};
+
+/// How a destination is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `http`
     Http,
     /// `https`
     Https,
+    /// `tcp`: a stream of bytes. TLS in it is the guest's affair.
+    Tcp,
+    /// `udp`: datagrams.
+    Udp,
 }
 
 impl Scheme {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Tcp, Self::Udp];
+
     /// As in a URL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
         }
     }
 
-    pub(super) fn default_port(self) -> u16 {
+    /// Whether it is `http` or `https`, which have methods and paths, and not `tcp` or `udp`.
+    pub fn is_http(self) -> bool {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
+            Self::Http | Self::Https => true,
+            Self::Tcp | Self::Udp => false,
         }
     }
 
-    pub(super) fn of(url: &Url) -> Option<Self> {
-        match url.scheme() {
-            "http" => Some(Self::Http),
-            "https" => Some(Self::Https),
-            _ => None,
+    /// The port that it means where none is written; sockets have none.
+    pub(super) fn default_port(self) -> Option<u16> {
+        match self {
+            Self::Http => Some(80),
+            Self::Https => Some(443),
+            Self::Tcp | Self::Udp => None,
         }
+    }
+
+    /// Of its name, in capitals or not.
+    pub(super) fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(text))
     }
 }
 
-/// Where a request goes, after the URL was normalised: what grants are compared with.
+/// Where a request or a connection goes, normalised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Plain or encrypted.
+    /// How it is spoken to.
     pub scheme: Scheme,
     /// The host; names in lower case and punycode.
     pub host: Host<String>,
     /// The port, the scheme's own if none was given.
     pub port: u16,
-    /// The path, dot segments resolved, without the query.
+    /// The path, dot segments resolved, without the query; `/` for sockets.
     pub path: String,
 }
 
 impl Target {
     /// Of a URL; `None` if it is not an absolute `http` or `https` one.
     pub fn of(url: &Url) -> Option<Self> {
-        let scheme = Scheme::of(url)?;
-        let port = url.port().unwrap_or(scheme.default_port());
+        let scheme = Scheme::named(url.scheme()).filter(|scheme| scheme.is_http())?;
+        let port = url.port().or(scheme.default_port())?;
         Some(Self { scheme, host: url.host()?.to_owned(), port, path: url.path().into() })
+    }
+
+    /// Reads a URL, or `tcp://host:port` or `udp://host:port`.
+    ///
+    /// # Errors
+    /// The text is neither, or stands for many destinations, as some grants do.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let scheme = text.split_once("://").and_then(|(scheme, _)| Scheme::named(scheme));
+        if scheme.is_none_or(Scheme::is_http) {
+            let url = Url::parse(text).map_err(Error::Url)?;
+            return Self::of(&url).ok_or(Error::Scheme);
+        }
+        let parse::Parts { scheme, host, ports, path } = parse::parts(text)?;
+        let host = match host {
+            HostPattern::Name(name) => Host::Domain(name),
+            HostPattern::Ip(IpAddr::V4(ip)) => Host::Ipv4(ip),
+            HostPattern::Ip(IpAddr::V6(ip)) => Host::Ipv6(ip),
+            HostPattern::Below(_) | HostPattern::Range(_) => return Err(Error::NotOne),
+        };
+        Ok(Self { scheme, host, port: ports.single().ok_or(Error::NotOne)?, path })
+    }
+
+    /// The other end of a socket.
+    pub fn socket(scheme: Scheme, address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            IpAddr::V4(ip) => Host::Ipv4(ip),
+            IpAddr::V6(ip) => Host::Ipv6(ip),
+        };
+        Self { scheme, host, port: address.port(), path: "/".into() }
     }
 
     /// `https://host[:port]`, without a port where it is the scheme's own.
     pub fn origin(&self) -> String {
-        let port = if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) };
-        format!("{}://{}{port}", self.scheme.as_str(), self.host)
+        let Self { scheme, host, port, path: _ } = self;
+        let shown = if Some(*port) == scheme.default_port() { String::new() } else { format!(":{port}") };
+        format!("{}://{host}{shown}", scheme.as_str())
     }
 }
 
 /// Whether a URL carries a user name or password.
 pub(crate) fn has_user(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
-}
-
-/// Whether servers differ in what this path means: slashes, backslashes, dots or NUL that are encoded once or twice, and
-/// dot segments with parameters (`/..;/`). The URL parser has resolved every plain form by then.
-pub(super) fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let encoded = ["2f", "5c", "2e", "00"];
-    let is_escape = |(at, _): (usize, &str)| {
-        let mut rest = &lower[at + 1..];
-        // `%252f` is `%2f` to whoever decodes twice.
-        while let Some(again) = rest.strip_prefix("25") {
-            rest = again;
-        }
-        encoded.iter().any(|code| rest.starts_with(code))
-    };
-    lower.contains('\\')
-        || lower.match_indices('%').any(is_escape)
-        || lower.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
