@@ -16,8 +16,8 @@ use ::http::Method;
 use url::Host;
 
 use super::{
-    address::Scope,
-    destination::{Grant, HostPattern, Target},
+    address::{self, Scope},
+    destination::{Grant, Target},
 };
 
 /// How many destinations are remembered; a guest that makes up hosts must not fill the memory.
@@ -120,12 +120,8 @@ impl Observer {
 
 /// Whether the grant may lead to an address that is not public.
 fn leads_inside(grant: &Grant) -> bool {
-    let inside = match grant.host() {
-        HostPattern::Name(_) => grant.host().is_localhost(),
-        HostPattern::Below(_) => false,
-        HostPattern::Ip(ip) => Scope::of(*ip) != Scope::Public,
-    };
-    inside || !grant.addresses().is_empty()
+    let named = grant.host().as_range();
+    grant.host().is_localhost() || named.iter().chain(grant.addresses()).any(|range| address::opened(range).is_some())
 }
 
 /// Whether the host could be a public one, by its name.
