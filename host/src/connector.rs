@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    capability::{http::Gate, observe::Observer},
+    capability::{http::Gate, limit::LimitHits, observe::Observer},
     config::Config,
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
@@ -88,7 +88,9 @@ impl Connector {
             self.status.observes(&self.config.connector_name, observer.clone());
             self.metrics.watch_observer(&self.config.connector_name, observer.clone());
         }
-        let gate = build::gate(&self.config, observer.clone())?;
+        let hits = Arc::new(LimitHits::new(self.config.connector_name.as_str()));
+        self.metrics.watch_limits(&self.config.connector_name, hits.clone());
+        let gate = build::gate(&self.config, observer.clone(), hits)?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
         let processor = |instance| self.processor(&component, &gate, instance);
         let mut first = processor(0);

@@ -105,9 +105,11 @@
 //!   capability/address.rs      which addresses a granted name may lead to
 //!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it
 //!   capability/observe.rs      counts what nothing grants instead of refusing it, for a first file
+//!   capability/limit.rs        every limit by name, and how often a connector ran into each
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
-//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/observers.rs: connectors that observe)
+//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/limits.rs: limits that were
+//!                          hit, metrics/observers.rs: connectors that observe)
 //! status.rs                what connectors and lanes are doing
 //! placement.rs             which thread a connector works on: a busy one gets its own
 //! server.rs                /metrics, /livez, /readyz, /status

@@ -7,6 +7,7 @@ use std::{
 };
 
 mod gates;
+mod limits;
 mod observers;
 
 use prometheus_client::{
@@ -16,10 +17,11 @@ use prometheus_client::{
 };
 
 use crate::{
-    capability::{http::GateStats, observe::Observer},
+    capability::{http::GateStats, limit::LimitHits, observe::Observer},
     placement::BusySeconds,
 };
 use gates::Gates;
+use limits::Limits;
 use observers::Observers;
 
 /// The metrics of one host.
@@ -32,6 +34,7 @@ pub struct Metrics {
     busy: Family<ConnectorLabels, BusySeconds>,
     gates: Gates,
     observers: Observers,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -173,7 +176,9 @@ impl Default for Metrics {
         registry.register_collector(Box::new(gates.clone()));
         let observers = Observers::default();
         registry.register_collector(Box::new(observers.clone()));
-        Self { registry, lanes, health, instances, busy, gates, observers }
+        let limits = Limits::default();
+        registry.register_collector(Box::new(limits.clone()));
+        Self { registry, lanes, health, instances, busy, gates, observers, limits }
     }
 }
 
@@ -208,6 +213,11 @@ impl Metrics {
     /// Shows what a connector that only observes would have been refused, from now on.
     pub(crate) fn watch_observer(&self, connector: &str, observer: Arc<Observer>) {
         self.observers.watch(connector, observer);
+    }
+
+    /// Shows how often a connector runs into its limits from now on.
+    pub(crate) fn watch_limits(&self, connector: &str, hits: Arc<LimitHits>) {
+        self.limits.watch(connector, hits);
     }
 
     pub(crate) fn lane(&self, connector: &str, topic: &str) -> LaneMetrics {

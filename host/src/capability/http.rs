@@ -21,6 +21,7 @@ use url::Url;
 
 use super::{
     destination::{Grant, Target},
+    limit::LimitHits,
     observe::Observer,
 };
 
@@ -86,13 +87,17 @@ pub struct GateOptions {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Who takes note of what no grant covers and lets it through. `None`: it is refused.
     pub observer: Option<Arc<Observer>>,
+    /// Where the connector's hits of its limits are counted.
+    pub hits: Arc<LimitHits>,
 }
 
 impl GateOptions {
     /// The default limits around these grants.
     pub fn new(connector: impl Into<Arc<str>>, file: impl Into<String>, grants: Vec<Grant>) -> Self {
+        let connector = connector.into();
+        let hits = Arc::new(LimitHits::new(connector.clone()));
         Self {
-            connector: connector.into(),
+            connector,
             file: file.into(),
             grants,
             connect_timeout: Duration::from_secs(5),
@@ -104,6 +109,7 @@ impl GateOptions {
             header_bytes: 64 << 10,
             extra_roots: Vec::new(),
             observer: None,
+            hits,
         }
     }
 }
@@ -130,6 +136,7 @@ pub struct Gate {
     client: Client<dial::Dialer, Outgoing>,
     stats: Arc<GateStats>,
     observer: Option<Arc<Observer>>,
+    hits: Arc<LimitHits>,
     logged: Mutex<HashSet<String>>,
 }
 
@@ -152,6 +159,7 @@ impl Gate {
             header_bytes,
             extra_roots,
             observer,
+            hits,
         } = options;
         let concurrency = concurrency.max(1);
         let grants: Arc<[Grant]> = grants.into();
@@ -178,12 +186,17 @@ impl Gate {
             headers,
             header_bytes,
         };
-        Ok(Self { connector, file, grants, limits, client, stats, observer, logged: Mutex::default() })
+        Ok(Self { connector, file, grants, limits, client, stats, observer, hits, logged: Mutex::default() })
     }
 
     /// The counters, which go on counting.
     pub fn stats(&self) -> &Arc<GateStats> {
         &self.stats
+    }
+
+    /// Where the connector's hits of its limits are counted.
+    pub fn hits(&self) -> &Arc<LimitHits> {
+        &self.hits
     }
 
     /// An instance's own share: its requests under way are counted apart from those of other instances, and the

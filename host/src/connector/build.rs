@@ -9,6 +9,7 @@ use crate::{
     broker::{BrokerOptions, TlsOptions, Token},
     capability::{
         http::{Gate, GateOptions},
+        limit::LimitHits,
         logging::LogOptions,
         observe::Observer,
     },
@@ -41,7 +42,11 @@ pub(crate) fn observer(config: &Config) -> Option<Arc<Observer>> {
 }
 
 /// The way out of all instances of a connector.
-pub(super) fn gate(config: &Config, observer: Option<Arc<Observer>>) -> Result<Arc<Gate>, Failure> {
+pub(super) fn gate(
+    config: &Config,
+    observer: Option<Arc<Observer>>,
+    hits: Arc<LimitHits>,
+) -> Result<Arc<Gate>, Failure> {
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let limits = &config.limits;
     let options = GateOptions {
@@ -51,6 +56,7 @@ pub(super) fn gate(config: &Config, observer: Option<Arc<Observer>>) -> Result<A
         response_body: limits.http_response_body,
         concurrency: limits.http_concurrency as usize,
         observer,
+        hits,
         ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)

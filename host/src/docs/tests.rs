@@ -6,6 +6,7 @@ use clap::Parser;
 use toml::{Table, Value};
 
 use crate::{
+    capability::limit::LimitHits,
     cli::Cli,
     config::{Config, Environment, Mode, Policy},
     metrics::Metrics,
@@ -163,6 +164,7 @@ fn the_page_on_operations_names_every_metric_and_no_other() {
     metrics.busy("c").inc_by(1.0);
     metrics.lane("c", "/t/t").received.inc();
     metrics.watch_gate("c", std::sync::Arc::default());
+    metrics.watch_limits("c", std::sync::Arc::new(LimitHits::new("c")));
     let text = metrics.encode();
     let name = |line: &str| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;

@@ -45,6 +45,11 @@ impl Capture {
 
     /// What the target `guest` said so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.text().lines().filter(|line| line.contains(" guest: ")).map(|line| line.trim().to_owned()).collect()
+        self.lines_with(" guest: ")
+    }
+
+    /// The lines so far that have `part` in them.
+    pub(crate) fn lines_with(&self, part: &str) -> Vec<String> {
+        self.text().lines().filter(|line| line.contains(part)).map(|line| line.trim().to_owned()).collect()
     }
 }
