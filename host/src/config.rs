@@ -12,6 +12,7 @@ mod capability;
 mod caution;
 mod ceiling;
 mod conceal;
+mod dirs;
 mod environment;
 mod error;
 #[cfg(test)]

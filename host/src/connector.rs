@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    capability::{http::Gate, limit::LimitHits, observe::Observer},
+    capability::{files, files::Folders, http::Gate, limit::LimitHits, observe::Observer},
     config::Config,
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
@@ -22,7 +22,7 @@ use crate::{
     status::{Phase, Status},
 };
 
-pub(crate) use build::{broker_options, compile_limits, observer};
+pub(crate) use build::{broker_options, compile_limits, folders, observer};
 use plan::LanePlan;
 pub(crate) use plan::{Claims, granted};
 use processor::GuestProcessor;
@@ -39,6 +39,8 @@ enum Failure {
     Guest(#[from] guest::Error),
     #[error("cannot set up the connector's HTTP client: {0}")]
     Gate(std::io::Error),
+    #[error("{error}\n --> {}", file.display())]
+    Folders { error: files::Error, file: PathBuf },
     #[error(transparent)]
     Plan(Box<plan::Refusal>),
     #[error(transparent)]
@@ -90,9 +92,11 @@ impl Connector {
         }
         let hits = Arc::new(LimitHits::new(self.config.connector_name.as_str()));
         self.metrics.watch_limits(&self.config.connector_name, hits.clone());
+        let folders = folders(&self.config, self.engine.cache_path(), hits.clone()).await;
+        let folders = folders.map_err(|error| Failure::Folders { error, file: self.config.file.clone() })?;
         let gate = build::gate(&self.config, observer.clone(), hits)?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
-        let processor = |instance| self.processor(&component, &gate, instance);
+        let processor = |instance| self.processor(&component, &gate, &folders, instance);
         let mut first = processor(0);
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
         let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag);
@@ -118,9 +122,9 @@ impl Connector {
         Ok(component)
     }
 
-    fn processor(&self, component: &Component, gate: &Arc<Gate>, instance: u32) -> GuestProcessor {
+    fn processor(&self, component: &Component, gate: &Arc<Gate>, folders: &Folders, instance: u32) -> GuestProcessor {
         let started = self.metrics.instances(&self.config.connector_name);
-        let options = build::instance_options(&self.config, instance, gate);
+        let options = build::instance_options(&self.config, instance, gate, folders);
         GuestProcessor::new(component.clone(), options, started)
     }
 

@@ -4,8 +4,10 @@ use secrecy::SecretString;
 use serde_spanned::Spanned;
 
 use super::{
-    Mode, ceiling, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place, topic::TopicPattern,
+    Mode, ceiling, dirs, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place,
+    topic::TopicPattern,
 };
+use crate::capability::files;
 
 /// What a guest may reach.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub struct Capabilities {
     pub topics: Vec<TopicPattern>,
     /// Where it may send requests.
     pub http: Vec<HttpGrant>,
+    /// The folders that it may use; no two meet in what the guest calls them.
+    pub dirs: Vec<files::Grant>,
     /// Its whole environment, sorted by name.
     pub env: Vec<(String, SecretString)>,
 }
@@ -26,6 +30,7 @@ impl Capabilities {
             mode: Mode::resolve(&written.mode, resolver),
             topics: written.topics.iter().filter_map(|topic| pattern(topic, resolver)).collect(),
             http: written.http.iter().filter_map(|grant| http(grant, resolver)).collect(),
+            dirs: dirs::resolve(&written.dirs, resolver),
             env: written.env.iter().filter_map(|(name, value)| variable(name, value, resolver)).collect(),
         }
     }

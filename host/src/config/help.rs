@@ -43,6 +43,9 @@ impl Mistake {
             },
             Self::BadName { .. } => "use letters, digits, `.`, `_` and `-`, at least one of them".into(),
             Self::BadUrl { help, .. } | Self::BadGrant { help, .. } => help.clone(),
+            Self::BadGuestPath { better, .. } => format!("write `guest = \"{better}\"`"),
+            Self::FoldersMeet { .. } => "give each folder a path of its own, none within another".into(),
+            Self::QuotaUnused => "remove it, or write `mode = \"rw\"`".into(),
             Self::BadVariable { .. } => "use letters, digits and `_`".into(),
             Self::BadTopic { pattern: false, .. } => {
                 "write `/namespace/topic`, of letters, digits, `_` and `-`".into()

@@ -212,6 +212,27 @@ pub enum Mistake {
         /// What to write instead.
         help: String,
     },
+    /// Not what a guest can call a folder.
+    #[error("`guest` cannot be `{value}`: it must be absolute and without detours")]
+    BadGuestPath {
+        /// As written.
+        value: String,
+        /// What was probably meant.
+        better: String,
+    },
+    /// Two folders that a guest could not tell apart.
+    #[error("`{guest}` and the `{other}` of line {line} meet")]
+    FoldersMeet {
+        /// What the guest calls the second.
+        guest: String,
+        /// What it calls the first.
+        other: String,
+        /// The line of the first, from 1.
+        line: usize,
+    },
+    /// A quota where nothing is written.
+    #[error("`quota` has no effect on a folder that is only read")]
+    QuotaUnused,
     /// Not the name of an environment variable.
     #[error("`{name}` cannot be the name of a variable")]
     BadVariable {

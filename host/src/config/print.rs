@@ -10,7 +10,10 @@ use super::{
     Broker, Capabilities, Component, Config, DeadLetter, HttpGrant, Limits, Processing, Retry, Token,
     conceal::REDACTED, raw, secret::Guarded, units,
 };
-use crate::capability::destination::Grant;
+use crate::capability::{
+    destination::Grant,
+    files::{self, Access},
+};
 
 /// The config as TOML. Secrets are shown as `<redacted>`.
 pub fn print_config(config: &Config) -> String {
@@ -88,13 +91,22 @@ fn write_broker(Broker { url: _, tls, token, admin_url, ack_timeout }: &Broker) 
     }
 }
 
-fn write_capabilities(Capabilities { mode, topics, http, env }: &Capabilities) -> raw::Capabilities {
+fn write_capabilities(Capabilities { mode, topics, http, dirs, env }: &Capabilities) -> raw::Capabilities {
     raw::Capabilities {
         mode: text(mode.as_str()),
         topics: topics.iter().map(|topic| spanned(topic.to_string())).collect(),
         http: http.iter().map(|grant| spanned(write_grant(grant))).collect(),
+        dirs: dirs.iter().map(|grant| spanned(write_dir(grant))).collect(),
         env: env.iter().map(|(name, _)| (name.clone(), spanned(REDACTED.to_owned()))).collect(),
     }
+}
+
+fn write_dir(files::Grant { host, guest, access }: &files::Grant) -> raw::Dir {
+    let (mode, quota) = match *access {
+        Access::Read => ("ro", None),
+        Access::Write { quota } => ("rw", size(quota)),
+    };
+    raw::Dir { host: file(host), guest: text(guest), mode: text(mode), quota }
 }
 
 fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {

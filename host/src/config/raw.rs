@@ -65,7 +65,17 @@ pub(super) struct Capabilities {
     pub(super) mode: Option<Text>,
     pub(super) topics: Vec<Text>,
     pub(super) http: Vec<Spanned<HttpGrant>>,
+    pub(super) dirs: Vec<Spanned<Dir>>,
     pub(super) env: BTreeMap<String, Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Dir {
+    pub(super) host: Option<Text>,
+    pub(super) guest: Option<Text>,
+    pub(super) mode: Option<Text>,
+    pub(super) quota: Option<Quantity>,
 }
 
 /// A URL, or a table that narrows one.

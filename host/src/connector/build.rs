@@ -1,6 +1,6 @@
 //! The last stage of a config: resolved values become the things that work with them. The only stage with I/O.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use secrecy::SecretString;
 
@@ -8,6 +8,7 @@ use super::Failure;
 use crate::{
     broker::{BrokerOptions, TlsOptions, Token},
     capability::{
+        files::{self, Folders, Guarded},
         http::{Gate, GateOptions},
         limit::LimitHits,
         logging::LogOptions,
@@ -62,12 +63,32 @@ pub(super) fn gate(
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)
 }
 
+/// The folders of a connector. `cache` is where compiled components are kept.
+pub(crate) async fn folders(
+    config: &Config,
+    cache: Option<&Path>,
+    hits: Arc<LimitHits>,
+) -> Result<Folders, files::Error> {
+    let folder = |path: &Path| std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+    let holds = |path, what, deep| Guarded { path, what, deep };
+    let cache = cache.map(|path| holds(path.to_owned(), "compiled components", true));
+    // Both what is read, wherever links lead, and the folder where it could be replaced.
+    let read = [(&config.component.path, "the component"), (&config.file, "the connector's file")];
+    let read = read.into_iter().flat_map(|(path, what)| {
+        [Some(path.clone()), folder(path)].into_iter().flatten().map(move |path| holds(path, what, false))
+    });
+    let guarded: Vec<_> = cache.into_iter().chain(read).collect();
+    let grants = config.capabilities.dirs.clone();
+    let opened = tokio::task::spawn_blocking(move || Folders::open(&grants, &guarded, &hits)).await;
+    opened.unwrap_or_else(|cut_short| std::panic::resume_unwind(cut_short.into_panic()))
+}
+
 fn instance_limits(limits: &config::Limits) -> InstanceLimits {
     let config::Limits { memory, core_instances, memories, tables, resources, hostcall_fuel, .. } = *limits;
     InstanceLimits { memory, core_instances, memories, tables, resources, hostcall_fuel }
 }
 
-pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>) -> InstanceOptions {
+pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>, folders: &Folders) -> InstanceOptions {
     InstanceOptions {
         connector_name: config.connector_name.as_str().into(),
         instance,
@@ -77,6 +98,7 @@ pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>)
         call_timeout: config.limits.call_timeout,
         start_timeout: config.limits.start_timeout,
         gate: gate.clone(),
+        folders: folders.clone(),
         log: LogOptions {
             min_level: config.processing.log_level,
             lines_per_second: config.limits.log_lines_per_second,

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::{Config, OptLevel, component::Linker};
+use wasmtime_wasi::p2::bindings::filesystem;
 
 use super::{
     CodeCache, CompileLimits, Compiler, Component, Error, abi,
@@ -21,6 +22,7 @@ use super::{
     error::clip,
     state::State,
 };
+use crate::capability::files::HasFiles;
 
 /// How long a guest may compute before it makes room for other tasks. Deadlines are checked at the same moments.
 const TICK: Duration = Duration::from_millis(10);
@@ -69,6 +71,11 @@ impl Engine {
         let clock = start_clock(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
         let compilations = Semaphore::new(COMPILATIONS);
         Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, _clock: clock })))
+    }
+
+    /// Where compiled components are kept.
+    pub fn cache_path(&self) -> Option<&Path> {
+        self.0.cache.as_ref().map(CodeCache::path)
     }
 
     /// Reads and compiles a file, away from the async threads.
@@ -196,6 +203,11 @@ fn fingerprint(engine: &wasmtime::Engine) -> String {
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Folders are the host's own, in place of wasmtime-wasi's.
+    linker.allow_shadowing(true);
+    filesystem::types::add_to_linker::<State, HasFiles>(&mut linker, State::files)?;
+    filesystem::preopens::add_to_linker::<State, HasFiles>(&mut linker, State::files)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     abi::add_to_linker(&mut linker)?;
     Ok(linker)

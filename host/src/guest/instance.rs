@@ -7,7 +7,7 @@ use wasmtime::Store;
 
 use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State};
 use crate::{
-    capability::{http::Gate, logging::LogOptions},
+    capability::{files::Folders, http::Gate, logging::LogOptions},
     record::{Batch, Verdict},
 };
 
@@ -34,6 +34,8 @@ pub struct InstanceOptions {
     pub start_timeout: Duration,
     /// Its way out.
     pub gate: Arc<Gate>,
+    /// The folders that it may use.
+    pub folders: Folders,
     /// How much of its output is logged.
     pub log: LogOptions,
 }

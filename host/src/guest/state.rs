@@ -1,13 +1,14 @@
-//! What the host keeps for one instance: a WASI with nothing in it but the granted environment, the instance's session on
-//! the gate, its log, and the account of its memory.
+//! What the host keeps for one instance: a WASI with nothing in it but the granted environment, what it has open in the
+//! granted folders, its session on the gate, its log, and the account of its memory.
 
 use secrecy::ExposeSecret;
 use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{InstanceLimits, InstanceOptions};
 use crate::capability::{
+    files::{Files, FilesView},
     http::{Session, WasiHooks},
     logging::GuestLog,
 };
@@ -21,6 +22,7 @@ const HEADER_BYTES: usize = 64 << 10;
 pub(super) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
+    files: Files,
     http: WasiHttpCtx,
     hooks: WasiHooks,
     pub(super) session: Session,
@@ -46,11 +48,11 @@ impl State {
     }
 
     fn new(options: &InstanceOptions) -> Self {
-        let InstanceOptions { connector_name, instance, env, limits, gate, log, .. } = options;
+        let InstanceOptions { connector_name, instance, env, limits, gate, folders, log, .. } = options;
         let log = GuestLog::new(connector_name.clone(), *instance, log);
         let session = gate.session(limits.memory);
         let mut wasi = WasiCtx::builder();
-        // Sockets are off, folders and arguments none: what a builder starts with.
+        // Sockets are off, arguments none: what a builder starts with. It has no folders either: `Files` has them.
         wasi.stdout(log.stdout()).stderr(log.stderr()).allow_tcp(false).allow_udp(false);
         for (name, value) in env {
             wasi.env(name, value.expose_secret());
@@ -63,12 +65,21 @@ impl State {
         Self {
             wasi: wasi.build(),
             table,
+            files: Files::new(folders.clone()),
             http,
             hooks: WasiHooks::new(session.clone()),
             session,
             log,
             memory: MemoryAccount::new(limits.clone()),
         }
+    }
+}
+
+impl State {
+    /// What `wasi:filesystem` is called on.
+    pub(super) fn files(&mut self) -> FilesView<'_> {
+        let Self { wasi, table, files, .. } = self;
+        FilesView { wasi: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, files }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     capability::{
         destination::Grant,
+        files::Folders,
         http::{Gate, GateOptions},
         logging::{LogOptions, capture::Capture},
     },
@@ -50,6 +51,7 @@ fn options(grants: Vec<Grant>) -> InstanceOptions {
         gate: Arc::new(
             Gate::new(GateOptions { request_body: 8, ..GateOptions::new("orders", "orders.toml", grants) }).unwrap(),
         ),
+        folders: Folders::default(),
         log: LogOptions::default(),
     }
 }

@@ -1,0 +1,106 @@
+//! `[capabilities] dirs`: the folders that a guest may use. Whether they are there is found when they are opened.
+
+use std::str::FromStr;
+
+use serde_spanned::Spanned;
+
+use super::{
+    mistake::Mistake,
+    raw,
+    resolver::{Resolver, Word},
+    snippet::Place,
+};
+use crate::capability::files::{Access, Grant};
+
+/// What an example of a quota is.
+const EXAMPLE: u64 = 1 << 30;
+
+/// `mode`
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Read,
+    Write,
+}
+
+impl FromStr for Mode {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "ro" => Ok(Self::Read),
+            "rw" => Ok(Self::Write),
+            _ => Err(()),
+        }
+    }
+}
+
+impl Word for Mode {
+    const ALLOWED: &'static [&'static str] = &["ro", "rw"];
+}
+
+/// The grants that are sound in themselves and together.
+pub(super) fn resolve(written: &[Spanned<raw::Dir>], resolver: &mut Resolver<'_>) -> Vec<Grant> {
+    let mut grants: Vec<(Grant, usize)> = Vec::new();
+    for written in written {
+        let Some(grant) = grant(written, resolver) else { continue };
+        let meets = |(other, _): &&(Grant, usize)| is_below(&grant.guest, &other.guest) || is_below(&other.guest, &grant.guest);
+        if let Some((other, start)) = grants.iter().find(meets) {
+            let (other, line) = (other.guest.clone(), resolver.source.line(*start));
+            let mistake = Mistake::FoldersMeet { guest: grant.guest, other, line };
+            resolver.refuse(Place::Span(written.span()), mistake);
+            continue;
+        }
+        grants.push((grant, written.span().start));
+    }
+    grants.into_iter().map(|(grant, _)| grant).collect()
+}
+
+fn grant(written: &Spanned<raw::Dir>, resolver: &mut Resolver<'_>) -> Option<Grant> {
+    let raw::Dir { host, guest, mode, quota } = written.get_ref();
+    let place = || Place::Span(written.span());
+    let missing = |key, example, r: &mut Resolver<'_>| r.refuse(place(), Mistake::Missing { key, example });
+    for (absent, key, example) in [
+        (host.is_none(), "host", "host = \"/var/spool/orders\""),
+        (guest.is_none(), "guest", "guest = \"/spool\""),
+        (mode.is_none(), "mode", "mode = \"ro\""),
+    ] {
+        if absent {
+            missing(key, example, resolver);
+        }
+    }
+    let host = host.as_ref().and_then(|host| resolver.path("host", host));
+    let guest = guest.as_ref().and_then(|guest| guest_path(guest, resolver));
+    let access = match (resolver.word("mode", mode)?, quota) {
+        (Mode::Read, None) => Access::Read,
+        (Mode::Read, Some(quota)) => {
+            resolver.refuse(Place::Span(quota.span()), Mistake::QuotaUnused);
+            return None;
+        }
+        (Mode::Write, Some(_)) => {
+            Access::Write { quota: resolver.size("quota", quota, EXAMPLE, 1 << 16..=1 << 50) }
+        }
+        (Mode::Write, None) => {
+            missing("quota", "quota = \"1GiB\"", resolver);
+            return None;
+        }
+    };
+    Some(Grant { host: host?, guest: guest?, access })
+}
+
+fn guest_path(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<String> {
+    let value = resolver.plain("guest", written)?;
+    let names: Vec<&str> = value.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    let normal = format!("/{}", names.join("/"));
+    if value == normal && !names.contains(&"..") && !value.contains('\0') {
+        return Some(value);
+    }
+    let better = if names.contains(&"..") || value.contains('\0') { "/spool".to_owned() } else { normal };
+    resolver.refuse(Place::Span(written.span()), Mistake::BadGuestPath { value, better });
+    None
+}
+
+/// Whether a path is `folder` or lies within it.
+fn is_below(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
