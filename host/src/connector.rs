@@ -84,14 +84,14 @@ impl Connector {
     }
 
     async fn work(self, shutdown: &Shutdown) -> Result<(), Failure> {
-        let component = self.compile().await?;
+        let hits = Arc::new(LimitHits::new(self.config.connector_name.as_str()));
+        self.metrics.watch_limits(&self.config.connector_name, hits.clone());
+        let component = self.compile(&hits).await?;
         let observer = observer(&self.config);
         if let Some(observer) = &observer {
             self.status.observes(&self.config.connector_name, observer.clone());
             self.metrics.watch_observer(&self.config.connector_name, observer.clone());
         }
-        let hits = Arc::new(LimitHits::new(self.config.connector_name.as_str()));
-        self.metrics.watch_limits(&self.config.connector_name, hits.clone());
         let folders = folders(&self.config, self.engine.cache_path(), hits.clone()).await;
         let folders = folders.map_err(|error| Failure::Folders { error, file: self.config.file.clone() })?;
         let gate = build::gate(&self.config, observer.clone(), hits)?;
@@ -111,11 +111,14 @@ impl Connector {
         }
     }
 
-    async fn compile(&self) -> Result<Component, Failure> {
+    async fn compile(&self, hits: &LimitHits) -> Result<Component, Failure> {
         let config = &self.config.component;
         let begun = std::time::Instant::now();
         let compiled =
             self.engine.compile_file(&config.path, config.sha256, &compile_limits(&self.config.limits)).await;
+        if let Some(limit) = compiled.as_ref().err().and_then(guest::Error::of_component) {
+            hits.hit(limit);
+        }
         let component =
             compiled.map_err(|error| Failure::Component { error: Box::new(error), file: self.config.file.clone() })?;
         tracing::info!(component = %config.path.display(), sha256 = component.sha256(), "compiled in {:.1?}", begun.elapsed());

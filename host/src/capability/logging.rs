@@ -9,6 +9,8 @@ use std::{
 
 use tracing::Level;
 
+use super::limit::{Limit, LimitHits};
+
 #[cfg(test)]
 pub(crate) mod capture;
 mod stdio;
@@ -59,6 +61,7 @@ struct Shared {
     connector: Arc<str>,
     instance: u32,
     min_level: Level,
+    hits: Arc<LimitHits>,
     state: Mutex<State>,
 }
 
@@ -70,12 +73,12 @@ struct State {
 }
 
 impl GuestLog {
-    /// The log of one instance of a connector.
-    pub fn new(connector: Arc<str>, instance: u32, options: &LogOptions) -> Self {
+    /// The log of one instance of a connector. Each second with too many lines is a hit.
+    pub fn new(connector: Arc<str>, instance: u32, options: &LogOptions, hits: Arc<LimitHits>) -> Self {
         let LogOptions { min_level, lines_per_second } = *options;
         let budget = Budget::new(lines_per_second, Instant::now());
         let state = Mutex::new(State { budget, stdout: Partial::default(), stderr: Partial::default() });
-        Self(Arc::new(Shared { connector, instance, min_level, state }))
+        Self(Arc::new(Shared { connector, instance, min_level, hits, state }))
     }
 
     /// Logs one message of the `log` import.
@@ -125,6 +128,8 @@ impl Shared {
         self.summarize(budget.turn(now));
         if budget.admit() {
             self.emit(level, &escape(message, cut));
+        } else if budget.dropped == 1 {
+            self.hits.hit(Limit::LogLines);
         }
     }
 

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf, time::Duration};
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::state::MemoryAccount;
+use crate::capability::limit::Limit;
 
 /// The longest text that is taken over from a guest or from wasmtime, in bytes.
 pub(super) const TEXT_LIMIT: usize = 4 * 1024;
@@ -58,14 +59,14 @@ pub enum Error {
         limit: u64,
     },
     /// The guest crashed because it went beyond another limit. The instance is gone.
-    #[error("{what}: limit {limit} (limits.{key})")]
+    #[error("{what}: limit {limit} ({})", of.key())]
     Exceeded {
         /// What there was too much of.
         what: &'static str,
         /// The limit.
         limit: u64,
-        /// Its key in the connector's file.
-        key: &'static str,
+        /// Which one.
+        of: Limit,
     },
     /// The guest gave an answer that the contract does not allow; none of it was taken.
     #[error("the guest breaks the contract: {what}")]
@@ -173,8 +174,8 @@ impl Error {
         if let Some(limit) = memory.refused() {
             return Self::OutOfMemory { limit };
         }
-        if let Some((what, limit, key)) = memory.limits().exceeded(error) {
-            return Self::Exceeded { what, limit, key };
+        if let Some((what, limit, of)) = memory.limits().exceeded(error) {
+            return Self::Exceeded { what, limit, of };
         }
         let message = match error.downcast_ref::<Trap>() {
             Some(trap) => trap.to_string(),
@@ -184,6 +185,31 @@ impl Error {
         // Its first line is a headline.
         let backtrace = frames.lines().skip(1).take(FRAMES).map(str::trim).collect::<Vec<_>>().join("\n");
         Self::Trap { message: clip(message), backtrace: clip(backtrace) }
+    }
+
+    /// Which limit a component did not get past, if it was one.
+    pub(crate) fn of_component(&self) -> Option<Limit> {
+        match self {
+            Self::TooLarge { .. } => Some(Limit::ComponentSize),
+            Self::CompileTimeout { .. } => Some(Limit::CompileTime),
+            Self::CompileMemory { .. } => Some(Limit::CompileMemory),
+            Self::Retryable { .. }
+            | Self::Rejected { .. }
+            | Self::Fatal { .. }
+            | Self::Trap { .. }
+            | Self::Deadline { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Exceeded { .. }
+            | Self::Contract { .. }
+            | Self::Unusable
+            | Self::Read { .. }
+            | Self::Digest { .. }
+            | Self::NotAComponent { .. }
+            | Self::Compile { .. }
+            | Self::World { .. }
+            | Self::Link { .. }
+            | Self::Engine { .. } => None,
+        }
     }
 
     /// The innermost reason, which is the one that helps.

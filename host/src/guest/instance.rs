@@ -7,13 +7,12 @@ use wasmtime::Store;
 
 use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State};
 use crate::{
-    capability::{files::Folders, http::Gate, logging::LogOptions},
+    capability::{files::Folders, http::Gate, limit::Limit, logging::LogOptions},
     record::{Batch, Verdict},
 };
 
-/// What sets the limit of a start, and that of every later call.
-const START_LIMIT: &str = "limits.start_timeout";
-const CALL_LIMIT: &str = "limits.call_timeout, or what was left of the broker's ack timeout";
+/// What sets the limit of a call that had less time than `call_timeout`.
+const CUT_SHORT: &str = "limits.call_timeout, or what was left of the broker's ack timeout";
 
 /// What an instance is started with. The same options start it anew.
 #[derive(Debug, Clone)]
@@ -73,7 +72,8 @@ impl Instance {
             Ok((guest, answer))
         };
         let started = tokio::time::timeout(*start_timeout, starting).await;
-        let (guest, answer) = ended(&store, started, *start_timeout, START_LIMIT)?;
+        let by = Limit::StartTimeout;
+        let (guest, answer) = ended(&store, started, *start_timeout, Some(by))?;
         answer.map_err(without_batch)?;
         Ok(Self { live: Some(Live { store, guest }), call_timeout: *call_timeout })
     }
@@ -139,7 +139,8 @@ impl Instance {
     }
 
     fn finish<T>(&mut self, live: Live, outcome: Timed<Result<T, Error>>, limit: Duration) -> Result<T, Error> {
-        let answer = ended(&live.store, outcome, limit, CALL_LIMIT)?;
+        let whole = limit == self.call_timeout;
+        let answer = ended(&live.store, outcome, limit, whole.then_some(Limit::CallTimeout))?;
         self.live = Some(live);
         answer
     }
@@ -147,14 +148,25 @@ impl Instance {
 
 type Timed<T> = Result<wasmtime::Result<T>, tokio::time::error::Elapsed>;
 
-/// What came of a call into the guest, whatever it was.
-fn ended<T>(store: &Store<State>, outcome: Timed<T>, limit: Duration, set_by: &'static str) -> Result<T, Error> {
+/// What came of a call into the guest, whatever it was. `timeout` is which limit its time was, unless it had less.
+fn ended<T>(store: &Store<State>, outcome: Timed<T>, limit: Duration, timeout: Option<Limit>) -> Result<T, Error> {
     let State { log, memory, .. } = store.data();
     log.flush();
     match outcome {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Error::from_call(&error, memory)),
-        Err(_) => Err(Error::Deadline { limit, set_by }),
+        Ok(Err(error)) => {
+            let error = Error::from_call(&error, memory);
+            if let Error::Exceeded { of, .. } = &error {
+                memory.hits().hit(*of);
+            }
+            Err(error)
+        }
+        Err(_) => {
+            if let Some(timeout) = timeout {
+                memory.hits().hit(timeout);
+            }
+            Err(Error::Deadline { limit, set_by: timeout.map_or(CUT_SHORT, Limit::key) })
+        }
     }
 }
 

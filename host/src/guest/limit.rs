@@ -3,6 +3,8 @@
 
 use wasmtime::component::ResourceTableError;
 
+use crate::capability::limit::Limit;
+
 /// What an instance may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceLimits {
@@ -28,20 +30,20 @@ impl Default for InstanceLimits {
 }
 
 impl InstanceLimits {
-    /// The limit that this error is about, if it is about one: what there was too much of, the limit, and its key.
-    pub(super) fn exceeded(&self, error: &wasmtime::Error) -> Option<(&'static str, u64, &'static str)> {
+    /// The limit that this error is about, if it is about one: what there was too much of, how much there may be, and which limit it is.
+    pub(super) fn exceeded(&self, error: &wasmtime::Error) -> Option<(&'static str, u64, Limit)> {
         let Self { memory: _, core_instances, memories, tables, resources, hostcall_fuel } = *self;
-        let handles = ("too many handles", resources.into(), "resources");
+        let handles = ("too many handles", resources.into(), Limit::Resources);
         if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
             return Some(handles);
         }
         let known = [
-            ("instance count too high", ("too many core modules", core_instances.into(), "core_instances")),
-            ("memory count too high", ("too many memories", memories.into(), "memories")),
-            ("table count too high", ("too many tables", tables.into(), "tables")),
+            ("instance count too high", ("too many core modules", core_instances.into(), Limit::Instances)),
+            ("memory count too high", ("too many memories", memories.into(), Limit::Memories)),
+            ("table count too high", ("too many tables", tables.into(), Limit::Tables)),
             ("store handle limit exceeded", handles),
             ("resource table has no free keys", handles),
-            ("fuel allocated for hostcalls", ("too many bytes in one call", hostcall_fuel, "hostcall_fuel")),
+            ("fuel allocated for hostcalls", ("too many bytes in one call", hostcall_fuel, Limit::HostcallFuel)),
         ];
         let words = error.root_cause().to_string();
         known.into_iter().find_map(|(part, limit)| words.contains(part).then_some(limit))

@@ -1,6 +1,8 @@
 //! What the host keeps for one instance: a WASI with nothing in it but the granted environment, what it has open in the
 //! granted folders, its session on the gate, its log, and the account of its memory.
 
+use std::sync::Arc;
+
 use secrecy::ExposeSecret;
 use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView};
@@ -10,6 +12,7 @@ use super::{InstanceLimits, InstanceOptions};
 use crate::capability::{
     files::{Files, FilesView},
     http::{Session, WasiHooks},
+    limit::{Limit, LimitHits},
     logging::GuestLog,
 };
 
@@ -49,7 +52,7 @@ impl State {
 
     fn new(options: &InstanceOptions) -> Self {
         let InstanceOptions { connector_name, instance, env, limits, gate, folders, log, .. } = options;
-        let log = GuestLog::new(connector_name.clone(), *instance, log);
+        let log = GuestLog::new(connector_name.clone(), *instance, log, gate.hits().clone());
         let session = gate.session(limits.memory);
         let mut wasi = WasiCtx::builder();
         // Sockets are off, arguments none: what a builder starts with. It has no folders either: `Files` has them.
@@ -70,7 +73,7 @@ impl State {
             hooks: WasiHooks::new(session.clone()),
             session,
             log,
-            memory: MemoryAccount::new(limits.clone()),
+            memory: MemoryAccount::new(limits.clone(), gate.hits().clone()),
         }
     }
 }
@@ -99,6 +102,7 @@ impl WasiHttpView for State {
 #[derive(Debug)]
 pub(super) struct MemoryAccount {
     limits: InstanceLimits,
+    hits: Arc<LimitHits>,
     used: u64,
     /// What was allowed last, in case the machine does not have it.
     last: u64,
@@ -106,8 +110,8 @@ pub(super) struct MemoryAccount {
 }
 
 impl MemoryAccount {
-    fn new(limits: InstanceLimits) -> Self {
-        Self { limits, used: 0, last: 0, refused: false }
+    fn new(limits: InstanceLimits, hits: Arc<LimitHits>) -> Self {
+        Self { limits, hits, used: 0, last: 0, refused: false }
     }
 
     /// Bytes in use.
@@ -125,6 +129,11 @@ impl MemoryAccount {
         self.refused.then_some(self.limits.memory)
     }
 
+    /// Where hits are counted.
+    pub(super) fn hits(&self) -> &LimitHits {
+        &self.hits
+    }
+
     /// All limits of the instance.
     pub(super) fn limits(&self) -> &InstanceLimits {
         &self.limits
@@ -138,6 +147,7 @@ impl MemoryAccount {
         let used = self.used.saturating_add(more);
         if used > self.limits.memory {
             self.refused = true;
+            self.hits.hit(Limit::Memory);
             return false;
         }
         (self.used, self.last) = (used, more);
@@ -185,9 +195,14 @@ impl ResourceLimiter for MemoryAccount {
 mod tests {
     use super::*;
 
+    fn account() -> MemoryAccount {
+        let limits = InstanceLimits { memory: 100, ..InstanceLimits::default() };
+        MemoryAccount::new(limits, Arc::new(LimitHits::new("orders")))
+    }
+
     #[test]
     fn memories_and_tables_are_summed() {
-        let mut account = MemoryAccount::new(InstanceLimits { memory: 100, ..InstanceLimits::default() });
+        let mut account = account();
         assert!(account.memory_growing(0, 40, None).unwrap());
         assert!(account.memory_growing(0, 40, Some(50)).unwrap());
         assert!(!account.memory_growing(40, 60, Some(50)).unwrap());
@@ -199,11 +214,13 @@ mod tests {
         assert_eq!(account.refused(), None);
         assert!(!account.memory_growing(40, usize::MAX, None).unwrap());
         assert_eq!((account.used(), account.refused()), (96, Some(100)));
+        // What the module itself limits is not counted.
+        assert_eq!(account.hits().count(Limit::Memory), 2);
     }
 
     #[test]
     fn memory_that_the_machine_does_not_have_is_not_counted() {
-        let mut account = MemoryAccount::new(InstanceLimits { memory: 100, ..InstanceLimits::default() });
+        let mut account = account();
         assert!(account.memory_growing(0, 60, None).unwrap());
         assert!(account.memory_growing(60, 90, None).unwrap());
         account.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();

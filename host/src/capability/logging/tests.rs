@@ -2,7 +2,7 @@ use super::{capture::Capture, *};
 
 fn logged(options: &LogOptions, act: impl FnOnce(&GuestLog)) -> Vec<String> {
     let capture = Capture::start();
-    act(&GuestLog::new("orders".into(), 2, options));
+    act(&GuestLog::new("orders".into(), 2, options, Arc::new(LimitHits::new("orders"))));
     capture.lines()
 }
 

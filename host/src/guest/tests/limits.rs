@@ -1,6 +1,7 @@
 //! Each limit of an instance is met, and the error says which one it was.
 
 use super::*;
+use crate::capability::limit::Limit;
 
 /// What starting a component, or its first batch, fails with under these limits.
 async fn broken(bytes: Vec<u8>, limits: InstanceLimits) -> String {
@@ -14,7 +15,8 @@ async fn broken(bytes: Vec<u8>, limits: InstanceLimits) -> String {
         }
         Err(error) => error,
     };
-    assert!(matches!(error, Error::Exceeded { .. }), "{error:?}");
+    let Error::Exceeded { of, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(options.gate.hits().count(*of), 1);
     error.to_string()
 }
 
@@ -49,6 +51,7 @@ async fn tables_take_memory() {
     let options = InstanceOptions { limits: InstanceLimits { memory: 4 << 20, ..limits() }, ..options(vec![]) };
     let error = Instance::start(&component, &options).await.unwrap_err();
     assert_eq!(error.to_string(), "out of memory: limit 4 MiB (limits.memory)");
+    assert!(options.gate.hits().count(Limit::Memory) > 0);
 }
 
 #[tokio::test]
@@ -84,4 +87,48 @@ async fn what_is_passed_in_one_call_is_counted() {
     };
     let error = broken(shout.build(), InstanceLimits { hostcall_fuel: 1 << 20, ..limits() }).await;
     assert_eq!(error, "too many bytes in one call: limit 1048576 (limits.hostcall_fuel)");
+}
+
+#[tokio::test]
+async fn time_is_counted_where_it_was_the_limit() {
+    let spin = Core::processing("(loop (br 0)) unreachable");
+    let short = InstanceOptions { call_timeout: Duration::from_millis(20), ..options(vec![]) };
+    let component = compiled(&spin).await;
+    let mut spins = Instance::start(&component, &short).await.unwrap();
+    let error = spins.process_batch(&batch(&["a"]), None).await.unwrap_err();
+    assert!(matches!(error, Error::Deadline { set_by: "limits.call_timeout", .. }), "{error:?}");
+    assert_eq!(short.gate.hits().count(Limit::CallTimeout), 1);
+
+    // The broker's time was up, not the guest's.
+    let long = options(vec![]);
+    let mut spins = Instance::start(&component, &long).await.unwrap();
+    let error = spins.process_batch(&batch(&["a"]), Some(Duration::from_millis(20))).await.unwrap_err();
+    assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
+    assert_eq!(long.gate.hits().count(Limit::CallTimeout), 0);
+
+    let never = Core { initialize: "(loop (br 0)) unreachable".into(), ..Core::default() };
+    let options = InstanceOptions { start_timeout: Duration::from_millis(20), ..options(vec![]) };
+    let error = Instance::start(&compiled(&never).await, &options).await.unwrap_err();
+    assert!(matches!(error, Error::Deadline { set_by: "limits.start_timeout", .. }), "{error:?}");
+    assert_eq!(options.gate.hits().count(Limit::StartTimeout), 1);
+}
+
+#[tokio::test]
+async fn log_lines_are_counted() {
+    // 50 empty lines in one call.
+    let shouts = Core {
+        imports: LOG,
+        ..Core::processing(
+            "(local.set $i (i32.const 50))
+             (loop $more
+                (call $log (i32.const 2) (i32.const 0) (i32.const 0))
+                (br_if $more (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+             (i32.const 1024)",
+        )
+    };
+    let log = LogOptions { lines_per_second: 1, ..LogOptions::default() };
+    let options = InstanceOptions { log, ..options(vec![]) };
+    let mut instance = Instance::start(&compiled(&shouts).await, &options).await.unwrap();
+    instance.process_batch(&batch(&["a"]), None).await.unwrap();
+    assert!(options.gate.hits().count(Limit::LogLines) > 0);
 }
