@@ -8,6 +8,7 @@ mod compile;
 mod delivery;
 mod dlq;
 mod errors;
+mod folders;
 mod guests;
 mod isolation;
 mod lifecycle;

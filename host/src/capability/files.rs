@@ -34,6 +34,18 @@ pub struct Grant {
     pub access: Access,
 }
 
+/// As a file writes it.
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, guest, access } = self;
+        write!(f, "{{ host = {:?}, guest = {guest:?}, ", host.display().to_string())?;
+        match access {
+            Access::Read => f.write_str("mode = \"ro\" }"),
+            Access::Write { quota } => write!(f, "mode = \"rw\", quota = \"{quota}B\" }}"),
+        }
+    }
+}
+
 /// What a guest may do in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -142,7 +154,8 @@ impl Folder {
         let account = match *access {
             Access::Read => None,
             Access::Write { quota } => {
-                let touches = |Guarded { path, deep, .. }: &&Guarded| is_within(path, host) || *deep && is_within(host, path);
+                let touches =
+                    |Guarded { path, deep, .. }: &&Guarded| is_within(path, host) || *deep && is_within(host, path);
                 if let Some(&Guarded { what, .. }) = guarded.iter().find(touches) {
                     return Err(Error::Guarded { host: host.clone(), guest: guest.clone(), what });
                 }

@@ -1,13 +1,14 @@
 //! `danube-wasm check`: everything that can be known without a broker and without starting a guest.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use serde_json::{Value, json};
 
 use super::{Files, Operator, Stop, findings};
 use crate::{
+    capability::limit::LimitHits,
     config::{self, Config, Environment},
-    connector::compile_limits,
+    connector::{compile_limits, folders},
     guest::{Compiler, Component, Engine, EngineOptions},
 };
 
@@ -68,6 +69,11 @@ impl Check {
             config: self.print_config.then(|| config::print_config(config)),
             ..Checked::of(file)
         };
+        let hits = Arc::new(LimitHits::new(config.connector_name.as_str()));
+        if let Err(error) = folders(config, None, hits).await {
+            checked.error = Some(format!("error: {error}\n --> {}\n", checked.file));
+            return checked;
+        }
         let limits = compile_limits(&config.limits);
         match engine.compile_file(&config.component.path, config.component.sha256, &limits).await {
             Ok(component) => {

@@ -22,7 +22,11 @@ pub(super) fn access(area: Area, config: &Config) -> Access {
     match area {
         Area::Http if capabilities.http.is_empty() => Access::Refused(Some("http = [\"https://host:port\"]")),
         Area::Http => Access::Granted(capabilities.http.iter().map(ToString::to_string).collect()),
-        Area::Sockets | Area::Files => Access::Refused(None),
+        Area::Sockets => Access::Refused(None),
+        Area::Files if capabilities.dirs.is_empty() => {
+            Access::Refused(Some("dirs = [{ host = \"/var/spool/x\", guest = \"/spool\", mode = \"ro\" }]"))
+        }
+        Area::Files => Access::Granted(capabilities.dirs.iter().map(ToString::to_string).collect()),
         Area::Environment if capabilities.env.is_empty() => Access::Free,
         Area::Environment => Access::Granted(capabilities.env.iter().map(|(name, _)| name.clone()).collect()),
         Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => Access::Free,
@@ -52,6 +56,7 @@ fn key(area: Area) -> &'static str {
     match area {
         Area::Http => "http",
         Area::Environment => "env",
-        Area::Sockets | Area::Files | Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => "",
+        Area::Files => "dirs",
+        Area::Sockets | Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => "",
     }
 }

@@ -43,7 +43,8 @@ pub(super) fn resolve(written: &[Spanned<raw::Dir>], resolver: &mut Resolver<'_>
     let mut grants: Vec<(Grant, usize)> = Vec::new();
     for written in written {
         let Some(grant) = grant(written, resolver) else { continue };
-        let meets = |(other, _): &&(Grant, usize)| is_below(&grant.guest, &other.guest) || is_below(&other.guest, &grant.guest);
+        let meets =
+            |(other, _): &&(Grant, usize)| is_below(&grant.guest, &other.guest) || is_below(&other.guest, &grant.guest);
         if let Some((other, start)) = grants.iter().find(meets) {
             let (other, line) = (other.guest.clone(), resolver.source.line(*start));
             let mistake = Mistake::FoldersMeet { guest: grant.guest, other, line };
@@ -76,9 +77,7 @@ fn grant(written: &Spanned<raw::Dir>, resolver: &mut Resolver<'_>) -> Option<Gra
             resolver.refuse(Place::Span(quota.span()), Mistake::QuotaUnused);
             return None;
         }
-        (Mode::Write, Some(_)) => {
-            Access::Write { quota: resolver.size("quota", quota, EXAMPLE, 1 << 16..=1 << 50) }
-        }
+        (Mode::Write, Some(_)) => Access::Write { quota: resolver.size("quota", quota, EXAMPLE, 1 << 16..=1 << 50) },
         (Mode::Write, None) => {
             missing("quota", "quota = \"1GiB\"", resolver);
             return None;

@@ -19,6 +19,7 @@ const CASES: &[(&str, Variables)] = &[
     ("bad_broker_url", &[]),
     ("bad_digest", &[]),
     ("bad_digest_digit", &[]),
+    ("bad_dirs", SECRETS),
     ("bad_grants", &[]),
     ("bad_name", &[]),
     ("bad_topic", &[]),

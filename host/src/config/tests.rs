@@ -13,6 +13,7 @@ use super::{
     Config, Environment, OnReject, PayloadFormat, Policy, SubscriptionType, Token, load, load_each, print_config, raw,
     shape::keys_of,
 };
+use crate::capability::files::{self, Access};
 
 const MINIMAL: &str = r#"
 connector_name = "reference"
@@ -123,7 +124,7 @@ fn every_key_is_understood() {
     assert_eq!(config.processing.log_level, tracing::Level::WARN);
 
     let [orders, users] = config.mappings.as_slice() else { panic!("{:?}", config.mappings) };
-    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 46));
+    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 50));
     assert_eq!(orders.subscription_type, Some(SubscriptionType::KeyShared));
     assert_eq!((orders.batch_size, orders.batch_bytes), (Some(500), Some(64 << 10)));
     assert_eq!(orders.flush_interval, Some(Duration::from_millis(250)));
@@ -135,6 +136,14 @@ fn every_key_is_understood() {
     assert_eq!(settings["escaped"], "${topic}");
     assert_eq!(settings["when"], "2024-01-02T03:04:05Z");
     assert_eq!(settings["topic_mappings"][0]["target_table"], "orders");
+}
+
+#[test]
+fn folders_are_granted_from_the_files_own() {
+    let [spool, maps] = parse(FULL).capabilities.dirs.try_into().unwrap();
+    let access = Access::Write { quota: 3 << 29 };
+    assert_eq!(spool, files::Grant { host: "/etc/danube/spool".into(), guest: "/spool".into(), access });
+    assert_eq!(maps, files::Grant { host: "/srv/maps".into(), guest: "/maps".into(), access: Access::Read });
 }
 
 #[test]

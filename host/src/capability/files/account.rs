@@ -2,7 +2,7 @@
 //! and none slips past a count of the whole folder. What others take out is found by counting again before a refusal.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs, io,
     os::unix::fs::MetadataExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,7 +11,7 @@ use std::{
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
-use super::walk::{self, ENTRY};
+use super::walk::{self, ENTRY, Inode};
 use crate::capability::limit::{Limit, LimitHits};
 
 /// How often the whole folder is counted anew at most.
@@ -50,13 +50,10 @@ struct Shared {
     handles: usize,
 }
 
-/// Device and number.
-type Inode = (u64, u64);
-
 impl Account {
     /// Counts the folder. Blocks.
     pub(super) fn open(quota: u64, root: Arc<fs::File>, guest: &str, hits: Arc<LimitHits>) -> io::Result<Self> {
-        let counted = Counted { used: walk::measure(&root)?, at: Instant::now() };
+        let counted = Counted { used: walk::measure(&root, |_| {})?, at: Instant::now() };
         let (guest, counted) = (guest.to_owned(), Mutex::new(counted));
         Ok(Self { quota, root, guest, hits, recount: RECOUNT, counted, open: Mutex::default() })
     }
@@ -75,7 +72,8 @@ impl Account {
 
     /// Notes a handle of a file.
     pub(super) fn hold(self: &Arc<Self>, file: &Arc<fs::File>) -> io::Result<Hold> {
-        let inode = inode(&file.metadata()?);
+        let metadata = file.metadata()?;
+        let inode = (metadata.dev(), metadata.ino());
         let mut open = self.files();
         let shared = open.files.entry(inode).or_insert_with(|| Shared { file: file.clone(), handles: 0 });
         shared.handles += 1;
@@ -131,16 +129,20 @@ impl Change<'_> {
         bytes == 0 || self.counted.used.saturating_add(bytes) <= self.account.quota
     }
 
-    /// Counts all of it. Where that fails, what was known still holds.
+    /// Counts all of it, and what was taken out of the folder but is still open here: a guest could go on writing to it.
+    /// Where counting fails, what was known still holds.
     fn count(&mut self) {
         let Account { root, guest, .. } = self.account;
         self.counted.at = Instant::now();
-        match walk::measure(root) {
+        let mut elsewhere: HashSet<_> = self.account.files().files.keys().copied().collect();
+        match walk::measure(root, |inode| _ = elsewhere.remove(&inode)) {
             Ok(bytes) => {
                 let mut open = self.account.files();
-                let removed: u64 = open.files.values().map(|shared| removed(&shared.file)).sum();
+                let elsewhere = open.files.iter().filter(|(inode, _)| elsewhere.contains(inode));
+                let elsewhere: u64 =
+                    elsewhere.map(|(_, shared)| shared.file.metadata().map_or(0, |file| cost(&file))).sum();
                 open.freed = 0;
-                self.counted.used = bytes.saturating_add(removed);
+                self.counted.used = bytes.saturating_add(elsewhere);
             }
             Err(error) => tracing::warn!(folder = %guest, %error, "cannot count what stands in a granted folder"),
         }
@@ -167,12 +169,12 @@ impl Drop for Hold {
     }
 }
 
-/// What a file costs that is in no folder any more. Nothing, if it is.
+/// What a file cost that is in no folder any more. Nothing, if it is.
 fn removed(file: &fs::File) -> u64 {
     let gone = file.metadata().ok().filter(|metadata| metadata.nlink() == 0);
-    gone.map_or(0, |metadata| metadata.len().saturating_add(ENTRY))
+    gone.map_or(0, |metadata| cost(&metadata))
 }
 
-pub(super) fn inode(metadata: &fs::Metadata) -> Inode {
-    (metadata.dev(), metadata.ino())
+fn cost(file: &fs::Metadata) -> u64 {
+    file.len().saturating_add(ENTRY)
 }

@@ -99,7 +99,11 @@ impl Folder {
         }
         let mut options = OpenOptions::new();
         options.read(read).write(write).truncate(truncate);
-        if how.contains(OpenFlags::EXCLUSIVE) { options.create_new(create) } else { options.create(create) };
+        if how.contains(OpenFlags::EXCLUSIVE) {
+            options.create_new(create)
+        } else {
+            options.create(create)
+        };
         let opened = dir.open_with(&at.path, &options)?.into_std();
         let metadata = opened.metadata()?;
         if metadata.is_dir() {

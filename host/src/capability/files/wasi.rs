@@ -36,6 +36,7 @@ pub(crate) struct Files {
     open: HashMap<u32, Entry>,
     /// How many names each listing began with.
     listings: HashMap<u32, usize>,
+    pub(super) most_listed: usize,
 }
 
 #[derive(Clone)]
@@ -48,7 +49,7 @@ struct Entry {
 
 impl Files {
     pub(crate) fn new(folders: Folders) -> Self {
-        Self { folders, open: HashMap::new(), listings: HashMap::new() }
+        Self { folders, open: HashMap::new(), listings: HashMap::new(), most_listed: MOST_LISTED }
     }
 }
 
@@ -216,7 +217,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<ReaddirIterator>> {
         let (_, At { dir, .. }) = self.at(&fd, String::new())?;
-        let room = MOST_LISTED.saturating_sub(self.files.listings.values().sum());
+        let room = self.files.most_listed.saturating_sub(self.files.listings.values().sum());
         let names = blocking(move || {
             let names = Dir::from_std_file(dir.try_clone()?).entries()?.take(room + 1).count();
             if names > room { Err(ErrorCode::InsufficientMemory) } else { Ok(names) }

@@ -3,6 +3,7 @@
 //! `judge` it is the endpoint that says what happens to each record.
 
 mod judged;
+mod surroundings;
 
 use std::{hint::black_box, time::Duration};
 
@@ -65,6 +66,17 @@ enum Command {
     Log {
         text: String,
     },
+    /// Appends so many bytes to a file; rejected if it can't.
+    Append {
+        path: String,
+        bytes: usize,
+    },
+    /// Rejected, with what a file holds.
+    Read {
+        path: String,
+    },
+    /// Rejected, with all that it sees of its surroundings.
+    LookAround,
 }
 
 /// A target that does not answer is not well.
@@ -168,6 +180,9 @@ fn obey(command: Command, batch: &Batch, record: &Record) -> Result<bool> {
             println!("stdout {text}");
             Ok(false)
         }
+        Command::Append { path, bytes } => surroundings::append(&path, bytes).map(|()| false),
+        Command::Read { path } => Err(Error::rejected(surroundings::read(&path))),
+        Command::LookAround => Err(Error::rejected(surroundings::all())),
     }
 }
 
