@@ -6,13 +6,19 @@ use std::{fmt, ops::Range};
 use serde_spanned::Spanned;
 
 use super::{HttpGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern};
-use crate::capability::destination::Grant;
+use crate::capability::{destination::Grant, files};
 
 /// Refuses a grant that no grant of the policy covers wholly.
 pub(super) fn http(granted: &HttpGrant, place: Range<usize>, resolver: &mut Resolver<'_>) {
     let subject = format!("`{granted}`");
     let covers = |allowed: &HttpGrant| allowed.grant.covers(&granted.grant);
     within(|rules| rules.http.as_ref(), "http", covers, &subject, place, resolver);
+}
+
+/// Refuses a folder that the policy lets nobody have, or not so much of it.
+pub(super) fn folder(grant: &files::Grant, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("`{grant}`");
+    within(|rules| rules.dirs.as_ref(), "dirs", |allowed| allowed.covers(grant), &subject, place, resolver);
 }
 
 /// Refuses a variable that no name of the policy stands for.

@@ -1,10 +1,11 @@
 //! `[capabilities] dirs`: the folders that a guest may use. Whether they are there is found when they are opened.
 
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
 use serde_spanned::Spanned;
 
 use super::{
+    ceiling,
     mistake::Mistake,
     raw,
     resolver::{Resolver, Word},
@@ -58,32 +59,46 @@ pub(super) fn resolve(written: &[Spanned<raw::Dir>], resolver: &mut Resolver<'_>
 
 fn grant(written: &Spanned<raw::Dir>, resolver: &mut Resolver<'_>) -> Option<Grant> {
     let raw::Dir { host, guest, mode, quota } = written.get_ref();
-    let place = || Place::Span(written.span());
-    let missing = |key, example, r: &mut Resolver<'_>| r.refuse(place(), Mistake::Missing { key, example });
-    for (absent, key, example) in [
-        (host.is_none(), "host", "host = \"/var/spool/orders\""),
-        (guest.is_none(), "guest", "guest = \"/spool\""),
-        (mode.is_none(), "mode", "mode = \"ro\""),
-    ] {
+    for (absent, key, example) in
+        [(host.is_none(), "host", "host = \"/var/spool/orders\""), (guest.is_none(), "guest", "guest = \"/spool\"")]
+    {
         if absent {
-            missing(key, example, resolver);
+            resolver.refuse(Place::Span(written.span()), Mistake::Missing { key, example });
         }
     }
     let host = host.as_ref().and_then(|host| resolver.path("host", host));
     let guest = guest.as_ref().and_then(|guest| guest_path(guest, resolver));
-    let access = match (resolver.word("mode", mode)?, quota) {
-        (Mode::Read, None) => Access::Read,
+    let access = access(mode, quota, &written.span(), resolver)?;
+    let grant = Grant { host: host?, guest: guest?, access };
+    ceiling::folder(&grant, written.span(), resolver);
+    Some(grant)
+}
+
+/// What `mode` and `quota` of an entry at this place say together.
+pub(super) fn access(
+    mode: &Option<raw::Text>,
+    quota: &Option<raw::Quantity>,
+    place: &Range<usize>,
+    resolver: &mut Resolver<'_>,
+) -> Option<Access> {
+    let missing = |key, example, r: &mut Resolver<'_>| {
+        r.refuse(Place::Span(place.clone()), Mistake::Missing { key, example });
+        None
+    };
+    if mode.is_none() {
+        return missing("mode", "mode = \"ro\"", resolver);
+    }
+    match (resolver.word("mode", mode)?, quota) {
+        (Mode::Read, None) => Some(Access::Read),
         (Mode::Read, Some(quota)) => {
             resolver.refuse(Place::Span(quota.span()), Mistake::QuotaUnused);
-            return None;
+            None
         }
-        (Mode::Write, Some(_)) => Access::Write { quota: resolver.size("quota", quota, EXAMPLE, 1 << 16..=1 << 50) },
-        (Mode::Write, None) => {
-            missing("quota", "quota = \"1GiB\"", resolver);
-            return None;
+        (Mode::Write, Some(_)) => {
+            Some(Access::Write { quota: resolver.size("quota", quota, EXAMPLE, 1 << 16..=1 << 50) })
         }
-    };
-    Some(Grant { host: host?, guest: guest?, access })
+        (Mode::Write, None) => missing("quota", "quota = \"1GiB\"", resolver),
+    }
 }
 
 fn guest_path(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<String> {

@@ -19,12 +19,14 @@ use super::{
 use crate::capability::destination::Grant;
 
 mod bounds;
+mod folders;
 mod names;
 mod raw;
 #[cfg(test)]
 mod tests;
 
 pub(super) use bounds::{Bounds, Measure};
+pub(super) use folders::FolderBound;
 pub(super) use names::NamePattern;
 
 /// The name that an operator's file has where it stands among connector files.
@@ -41,6 +43,7 @@ pub(super) struct Rules {
     pub(super) http: Option<Spanned<Vec<HttpGrant>>>,
     pub(super) topics: Option<Spanned<Vec<TopicPattern>>>,
     pub(super) dead_letters: Option<Spanned<Vec<TopicPattern>>>,
+    pub(super) dirs: Option<Spanned<Vec<FolderBound>>>,
     pub(super) env: Option<Spanned<Vec<NamePattern>>>,
     pub(super) max_instances: Option<Spanned<u32>>,
     /// Where it says so, if it does.
@@ -130,6 +133,7 @@ impl Rules {
             http: list(&w.http, |grant| HttpGrant::resolve(grant, r)),
             topics: list(&w.topics, |topic| TopicPattern::resolve("topics", topic, r)),
             dead_letters: list(&w.dead_letters, |topic| TopicPattern::resolve("dead_letters", topic, r)),
+            dirs: list(&w.dirs, |folder| FolderBound::resolve(folder, r)),
             env: list(&w.env, |name| NamePattern::resolve(name, r)),
             max_instances: w.max_instances.as_ref().and_then(|written| {
                 let most = r.integer("max_instances", &w.max_instances, 1..=64)?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_spanned::Spanned;
 
-use crate::config::raw::{HttpGrant, Integer, Limits, Text};
+use crate::config::raw::{HttpGrant, Integer, Limits, Quantity, Text};
 
 /// All of the file.
 #[derive(Default, Deserialize)]
@@ -18,10 +18,19 @@ pub(in crate::config) struct Policy {
     pub(in crate::config) http: Option<Spanned<Vec<Spanned<HttpGrant>>>>,
     pub(in crate::config) topics: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) dead_letters: Option<Spanned<Vec<Text>>>,
+    pub(in crate::config) dirs: Option<Spanned<Vec<Spanned<Folder>>>>,
     pub(in crate::config) env: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) max_instances: Option<Integer>,
     pub(in crate::config) require_sha256: Option<Spanned<bool>>,
     pub(in crate::config) allow_components: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) allow_observe: Option<Spanned<bool>>,
     pub(in crate::config) limits: Limits,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(in crate::config) struct Folder {
+    pub(in crate::config) host: Option<Text>,
+    pub(in crate::config) mode: Option<Text>,
+    pub(in crate::config) quota: Option<Quantity>,
 }

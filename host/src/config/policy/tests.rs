@@ -41,6 +41,7 @@ fn the_reference_bounds_nothing_as_it_stands() {
         http,
         topics,
         dead_letters,
+        dirs,
         env,
         max_instances,
         require_sha256,
@@ -50,7 +51,7 @@ fn the_reference_bounds_nothing_as_it_stands() {
     } = rules.rules().unwrap();
     let absent = [http.is_none(), topics.is_none(), dead_letters.is_none(), env.is_none(), max_instances.is_none()];
     assert!(absent.iter().all(|absent| *absent), "{rules:?}");
-    assert!(require_sha256.is_none() && allow_components.is_none() && limits.is_empty(), "{rules:?}");
+    assert!(dirs.is_none() && require_sha256.is_none() && allow_components.is_none() && limits.is_empty(), "{rules:?}");
     assert!(!allow_observe.get_ref());
     assert!(policy("").rules().is_none());
 }
