@@ -41,8 +41,17 @@ impl fmt::Display for Grant {
         write!(f, "{{ host = {:?}, guest = {guest:?}, ", host.display().to_string())?;
         match access {
             Access::Read => f.write_str("mode = \"ro\" }"),
-            Access::Write { quota } => write!(f, "mode = \"rw\", quota = \"{quota}B\" }}"),
+            Access::Write { quota } => write!(f, "mode = \"rw\", quota = \"{}\" }}", size(*quota)),
         }
+    }
+}
+
+/// A size in the largest unit that divides it.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.into_iter().find(|(bits, _)| bytes.is_multiple_of(1 << bits)) {
+        Some((bits, unit)) => format!("{}{unit}", bytes >> bits),
+        None => format!("{bytes}B"),
     }
 }
 

@@ -12,7 +12,7 @@ const WRITE: Access = Access::Write { quota: QUOTA };
 #[test]
 fn grants_are_shown_as_files_write_them() {
     let grant = |access| Grant { host: "/srv/x".into(), guest: "/spool".into(), access }.to_string();
-    let expected = "{ host = \"/srv/x\", guest = \"/spool\", mode = \"rw\", quota = \"65536B\" }";
+    let expected = "{ host = \"/srv/x\", guest = \"/spool\", mode = \"rw\", quota = \"64KiB\" }";
     assert_eq!(grant(WRITE), expected);
     assert_eq!(grant(Access::Read), "{ host = \"/srv/x\", guest = \"/spool\", mode = \"ro\" }");
 }
