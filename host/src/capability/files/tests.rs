@@ -125,7 +125,7 @@ impl Guest {
     async fn put(&mut self, path: &str, len: u64) -> Result<(), ErrorCode> {
         let fd = self.create(path).await?;
         let written = self.write(&fd, 0, len).await;
-        self.close(fd);
+        self.close(&fd);
         assert_eq!(written?, len);
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Guest {
         code(self.view().rename_at(old, from.into(), new, to.into()).await)
     }
 
-    fn close(&mut self, fd: Fd) {
+    fn close(&mut self, fd: &Fd) {
         HostDescriptor::drop(&mut self.view(), Resource::new_own(fd.rep())).unwrap();
     }
 }

@@ -178,7 +178,7 @@ impl HostDescriptor for FilesView<'_> {
             Opened::Dir(dir) => (Descriptor::Dir(OpenDir::new(dir, perms, OpenMode::READ, false)), None),
             Opened::File(file, hold) => (Descriptor::File(file), hold.map(Arc::new)),
         };
-        Ok(self.push(descriptor, Entry { folder, level, hold }).map_err(FsError::trap)?)
+        self.push(descriptor, Entry { folder, level, hold }).map_err(FsError::trap)
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {

@@ -85,7 +85,7 @@ async fn a_removed_file_takes_room_until_it_is_closed() {
         assert_eq!((rig.used(), rig.there()), (44 * KIB, 0));
         assert_eq!(guest.put("b", 30 * KIB).await, Err(ErrorCode::Quota));
         guest.unlink("b").await.unwrap();
-        guest.close(file);
+        guest.close(&file);
         // The stream holds it still.
         assert_eq!(guest.put("b", 30 * KIB).await, Err(ErrorCode::Quota));
         guest.unlink("b").await.unwrap();
@@ -106,7 +106,7 @@ async fn a_file_that_is_renamed_over_while_it_is_open() {
     guest.rename("from", "to").await.unwrap();
     guest.write(&old, 10 * KIB, KIB).await.unwrap();
     assert_eq!((rig.used(), rig.there()), (20 * KIB, 5 * KIB));
-    guest.close(old);
+    guest.close(&old);
     assert_eq!(rig.used(), 5 * KIB);
 }
 
@@ -122,7 +122,7 @@ async fn a_file_that_others_took_out_takes_room_until_it_is_closed() {
     guest.write(&file, 40 * KIB, 8 * KIB).await.unwrap();
     assert_eq!(guest.write(&file, 48 * KIB, 30 * KIB).await, Err(ErrorCode::Quota));
     assert_eq!(fs::metadata(&moved).unwrap().len(), 48 * KIB);
-    guest.close(file);
+    guest.close(&file);
     guest.put("b", 30 * KIB).await.unwrap();
     assert_eq!(rig.used(), rig.there());
 }
@@ -177,7 +177,7 @@ async fn instances_that_write_at_once_stay_within_the_quota() {
                     _ = guest.unlink(&own).await;
                 }
                 if let Ok(fd) = fd {
-                    guest.close(fd);
+                    guest.close(&fd);
                 }
             }
             refused
