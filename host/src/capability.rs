@@ -11,3 +11,4 @@ pub mod http;
 pub mod limit;
 pub mod logging;
 pub mod observe;
+pub mod rate;

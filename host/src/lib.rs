@@ -108,6 +108,7 @@
 //!   capability/limit.rs        every limit by name, and how often a connector ran into each
 //!   capability/files.rs        granted folders: files/account.rs counts what stands in them, files/change.rs changes it,
 //!                              files/wasi.rs is wasi:filesystem over them
+//!   capability/rate.rs         bytes per second
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
 //! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/limits.rs: limits that were

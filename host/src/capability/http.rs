@@ -3,7 +3,7 @@
 //! on the normalised URL; redirects are never followed; no proxy is taken from the environment.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,34 +16,41 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::{
     destination::{Grant, Target},
-    limit::LimitHits,
+    limit::{Limit, LimitHits},
     observe::Observer,
+    rate::Rate,
 };
 
 mod body;
+mod connection;
 mod decision;
 mod dial;
 mod error;
 mod explain;
 mod message;
+mod outgoing;
 mod session;
 mod stats;
+mod tls;
 mod wasi;
 
 #[cfg(test)]
 mod tests;
 
+use self::{connection::Places, dial::Dialer};
 pub use self::{
     error::Error,
     explain::{Decided, Decision, Denial, Reached, decide, dialled},
     message::{Request, Response},
     session::Session,
     stats::GateStats,
+    tls::{TlsIdentity, TlsOptions, TlsVersion, UnknownVersion},
     wasi::WasiHooks,
 };
 
@@ -69,8 +76,12 @@ pub struct GateOptions {
     pub file: String,
     /// Where the guest may send requests. Empty: nowhere.
     pub grants: Vec<Grant>,
-    /// How long resolving a name, connecting and the TLS handshake may take together.
+    /// What grants say about TLS, by their place among `grants`; those that stand here not say nothing.
+    pub tls: BTreeMap<usize, TlsOptions>,
+    /// How long a connection may take: a place for it, resolving the name, connecting and the TLS handshake together.
     pub connect_timeout: Duration,
+    /// How long the head of the response may take behind that.
+    pub first_byte_timeout: Duration,
     /// How long a whole exchange may take; a guest can ask for less.
     pub request_timeout: Duration,
     /// The largest request body, in bytes.
@@ -79,6 +90,12 @@ pub struct GateOptions {
     pub response_body: u64,
     /// How many requests an instance may have under way at once. At least 1.
     pub concurrency: usize,
+    /// How many connections may be open at once, unused ones included. At least 1.
+    pub connections: usize,
+    /// The most requests in one call of `send-all`.
+    pub batch: usize,
+    /// The most bytes that are sent in a second, heads of requests included. `None`: as fast as it goes.
+    pub bytes_per_second: Option<u64>,
     /// The most header lines in a request or response.
     pub headers: usize,
     /// The most bytes of header names and values together.
@@ -100,11 +117,16 @@ impl GateOptions {
             connector,
             file: file.into(),
             grants,
+            tls: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
+            first_byte_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(30),
             request_body: 16 << 20,
             response_body: 16 << 20,
             concurrency: 16,
+            connections: 64,
+            batch: 10_000,
+            bytes_per_second: None,
             headers: 100,
             header_bytes: 64 << 10,
             extra_roots: Vec::new(),
@@ -118,12 +140,21 @@ impl GateOptions {
 #[derive(Debug)]
 struct Limits {
     connect_timeout: Duration,
+    first_byte_timeout: Duration,
     request_timeout: Duration,
     request_body: u64,
     response_body: u64,
     concurrency: usize,
+    batch: usize,
     headers: usize,
     header_bytes: usize,
+}
+
+/// Where a request goes, and by which of the grants. `None`: it is let through without one.
+#[derive(Debug)]
+struct Route {
+    target: Target,
+    grant: Option<usize>,
 }
 
 /// A connector's way out: its grants, its connections, its counters.
@@ -131,12 +162,16 @@ struct Limits {
 pub struct Gate {
     connector: Arc<str>,
     file: String,
-    grants: Arc<[Grant]>,
+    grants: Vec<Grant>,
     limits: Limits,
-    client: Client<dial::Dialer, Outgoing>,
+    /// One for each group of grants.
+    clients: Vec<Client<Dialer, Outgoing>>,
+    /// Which of them each grant's requests go through.
+    of_grant: Vec<usize>,
     stats: Arc<GateStats>,
-    observer: Option<Arc<Observer>>,
     hits: Arc<LimitHits>,
+    rate: Option<Arc<Rate>>,
+    observer: Option<Arc<Observer>>,
     logged: Mutex<HashSet<String>>,
 }
 
@@ -144,17 +179,22 @@ impl Gate {
     /// Makes a gate. Nothing is connected before the first request.
     ///
     /// # Errors
-    /// One of the extra certificate authorities is not a certificate.
+    /// An authority is not a certificate, or a client certificate is of no use with its key.
     pub fn new(options: GateOptions) -> io::Result<Self> {
         let GateOptions {
             connector,
             file,
             grants,
+            tls,
             connect_timeout,
+            first_byte_timeout,
             request_timeout,
             request_body,
             response_body,
             concurrency,
+            connections,
+            batch,
+            bytes_per_second,
             headers,
             header_bytes,
             extra_roots,
@@ -162,31 +202,29 @@ impl Gate {
             hits,
         } = options;
         let concurrency = concurrency.max(1);
-        let grants: Arc<[Grant]> = grants.into();
-        let stats = Arc::<GateStats>::default();
-        let dialer = dial::Dialer::new(grants.clone(), observer.clone(), connect_timeout, &extra_roots, stats.clone())?;
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(concurrency)
-            .http1_max_headers(headers)
-            // The least that hyper takes.
-            .http1_max_buf_size(header_bytes.max(8192))
-            .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(PROBE)
-            .build(dialer);
         let limits = Limits {
             connect_timeout,
+            first_byte_timeout,
             request_timeout,
             request_body,
             response_body,
             concurrency,
+            batch,
             headers,
             header_bytes,
         };
-        Ok(Self { connector, file, grants, limits, client, stats, observer, hits, logged: Mutex::default() })
+        let stats = Arc::<GateStats>::default();
+        let places = Places::new(connections.max(1), hits.clone());
+        let (groups, of_grant) = Group::divide(&grants, &tls);
+        let client = |Group { tls, grants, .. }: Group| {
+            let tls = tls.client(&extra_roots)?;
+            let dialer = Dialer::new(grants, observer.clone(), connect_timeout, tls, places.clone(), stats.clone());
+            Ok(client(dialer, &limits))
+        };
+        let clients = groups.into_iter().map(client).collect::<io::Result<_>>()?;
+        let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
+        let logged = Mutex::default();
+        Ok(Self { connector, file, grants, limits, clients, of_grant, stats, hits, rate, observer, logged })
     }
 
     /// The counters, which go on counting.
@@ -205,11 +243,16 @@ impl Gate {
         Session::new(self.clone(), memory)
     }
 
+    /// The connector's rate of bytes out, if it has one: for whatever else it sends.
+    pub fn rate(&self) -> Option<&Arc<Rate>> {
+        self.rate.as_ref()
+    }
+
     /// Whether the grants allow a request. The URL must have been parsed from what is sent.
-    fn check(&self, method: &Method, url: &Url) -> Result<Target, Error> {
+    fn check(&self, method: &Method, url: &Url) -> Result<Route, Error> {
         let target = decision::target(method, url)?;
         match decision::decide(&self.grants, method, &target) {
-            Ok(_) => Ok(target),
+            Ok(grant) => Ok(Route { target, grant: Some(grant) }),
             Err(refusal) => {
                 let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
                 let about = format!("{method} {}", target.origin());
@@ -217,12 +260,30 @@ impl Gate {
                     Some(observer) if observer.lets_through(&self.grants, method, &target) => {
                         observer.request(method, &target);
                         self.refusal(about, &subject, &refusal, "let through: ");
-                        Ok(target)
+                        Ok(Route { target, grant: None })
                     }
                     Some(_) | None => Err(self.deny(about, &subject, &refusal)),
                 }
             }
         }
+    }
+
+    /// The client with the connections that a request may go out on.
+    fn client(&self, route: &Route) -> &Client<Dialer, Outgoing> {
+        let at = route.grant.and_then(|grant| self.of_grant.get(grant)).copied();
+        &self.clients[at.unwrap_or_default()]
+    }
+
+    /// Holds the number and the size of a request's headers against the limits.
+    fn check_headers(&self, lines: usize, bytes: usize) -> Result<(), Error> {
+        let Some(limit) = message::too_large(lines, bytes, &self.limits) else { return Ok(()) };
+        self.hits.hit(limit);
+        let Limits { headers, header_bytes, .. } = self.limits;
+        Err(Error::InvalidRequest(if limit == Limit::HttpHeaders {
+            format!("the request has {lines} headers, more than {headers}")
+        } else {
+            format!("the headers of the request have {bytes} bytes, more than {header_bytes}")
+        }))
     }
 
     /// Counts a refusal, logs it the first time, and says what to write to allow it.
@@ -251,6 +312,48 @@ impl Gate {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.len() < LOGGED_DENIALS && logged.insert(about)
     }
+}
+
+/// Grants under which connections are made alike, so that their requests may share them.
+struct Group {
+    tls: TlsOptions,
+    addresses: Vec<IpNet>,
+    grants: Vec<Grant>,
+}
+
+impl Group {
+    /// The groups, and which of them each grant is in. The first is of the grants that say nothing about either.
+    fn divide(grants: &[Grant], tls: &BTreeMap<usize, TlsOptions>) -> (Vec<Self>, Vec<usize>) {
+        let mut groups = vec![Self { tls: TlsOptions::default(), addresses: Vec::new(), grants: Vec::new() }];
+        let mut of_grant = Vec::new();
+        for (at, grant) in grants.iter().enumerate() {
+            let tls = tls.get(&at).cloned().unwrap_or_default();
+            let alike = |group: &Self| group.tls == tls && group.addresses == grant.addresses();
+            let found = groups.iter().position(alike).unwrap_or_else(|| {
+                groups.push(Self { tls: tls.clone(), addresses: grant.addresses().to_vec(), grants: Vec::new() });
+                groups.len() - 1
+            });
+            groups[found].grants.push(grant.clone());
+            of_grant.push(found);
+        }
+        (groups, of_grant)
+    }
+}
+
+fn client(dialer: Dialer, limits: &Limits) -> Client<Dialer, Outgoing> {
+    let Limits { concurrency, headers, header_bytes, .. } = *limits;
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(concurrency)
+        .http1_max_headers(headers)
+        // The least that hyper takes.
+        .http1_max_buf_size(header_bytes.max(8192))
+        .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(PROBE)
+        .build(dialer)
 }
 
 /// Long enough to know it by.

@@ -1,4 +1,4 @@
-//! Bodies that count their bytes and end in an error when there are too many, or when they take too long.
+//! Response bodies that count their bytes and end in an error when there are too many, or when they take too long.
 
 use std::{
     pin::Pin,
@@ -17,7 +17,8 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{BoxError, GateStats};
+use super::{BoxError, Gate};
+use crate::capability::limit::Limit;
 
 /// A body was larger than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,14 +67,13 @@ impl Room {
     }
 }
 
-/// A request body that a guest is still writing, or a response body that it reads piece by piece.
+/// A response body that a guest reads piece by piece.
 #[derive(Debug)]
 pub(super) struct Metered<B> {
     inner: B,
-    side: Side,
     room: Room,
-    stats: Arc<GateStats>,
-    watch: Option<Watch>,
+    gate: Arc<Gate>,
+    watch: Watch,
 }
 
 /// What a response body holds until it is read: its share of the session, and its deadlines.
@@ -85,33 +85,28 @@ struct Watch {
 }
 
 impl<B> Metered<B> {
-    pub(super) fn request(inner: B, limit: u64, stats: Arc<GateStats>) -> Self {
-        Self { inner, side: Side::Request, room: Room::new(limit), stats, watch: None }
-    }
-
     /// It must be complete within `rest`, and no piece may take longer than `between`.
-    pub(super) fn response(
+    pub(super) fn new(
         inner: B,
-        limit: u64,
-        stats: Arc<GateStats>,
+        gate: Arc<Gate>,
         permit: OwnedSemaphorePermit,
         rest: Duration,
         between: Option<Duration>,
     ) -> Self {
         let between = between.map(|pause| (pause, Box::pin(tokio::time::sleep(pause))));
         let watch = Watch { _permit: permit, until: Box::pin(tokio::time::sleep(rest)), between };
-        Self { inner, side: Side::Response, room: Room::new(limit), stats, watch: Some(watch) }
+        Self { inner, room: Room::new(gate.limits.response_body), gate, watch }
     }
 
     fn count(&self, bytes: usize) -> Result<(), TooLarge> {
-        let Self { side, room, stats, .. } = self;
+        let Self { room, gate, .. } = self;
         let bytes = bytes as u64;
-        let counter = match side {
-            Side::Request => &stats.bytes_out,
-            Side::Response => &stats.bytes_in,
-        };
-        counter.fetch_add(bytes, Ordering::Relaxed);
-        if room.take(bytes) { Ok(()) } else { Err(TooLarge { side: *side, limit: room.limit }) }
+        gate.stats.bytes_in.fetch_add(bytes, Ordering::Relaxed);
+        if room.take(bytes) {
+            return Ok(());
+        }
+        gate.hits.hit(Limit::HttpResponseBody);
+        Err(TooLarge { side: Side::Response, limit: room.limit })
     }
 }
 
@@ -143,12 +138,9 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
-            let late = this.watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_late(cx));
-            return late.map(|()| Some(Err(TooLate.into())));
+            return this.watch.poll_late(cx).map(|()| Some(Err(TooLate.into())));
         };
-        if let Some(watch) = &mut this.watch {
-            watch.progress();
-        }
+        this.watch.progress();
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(Into::into)?;
             this.count(frame.data_ref().map_or(0, Bytes::len))?;

@@ -5,8 +5,13 @@ use std::fmt::Write as _;
 use ::http::Method;
 use url::Url;
 
-use super::Error;
+use super::{Error, PATH_SHOWN, message, shortened};
 use crate::capability::destination::{self, Grant, Target};
+
+/// The longest host name, in bytes: DNS has no longer ones, and errors repeat it.
+const HOST_LIMIT: usize = 253;
+/// How many of the grants for a host a refusal names.
+const GRANTS_SHOWN: usize = 5;
 
 /// Why a request is refused: words to follow `is not granted`, and the grant to write.
 #[derive(Debug)]
@@ -24,8 +29,13 @@ impl Refusal {
 /// What grants are compared with.
 ///
 /// # Errors
-/// The request can't be sent at all: a tunnel, a URL with a user name, or one that is not `http` or `https`.
+/// The request can't be sent at all: a tunnel, a URL with a user name, or one that is not `http` or `https`, or has an
+/// endless host or method.
 pub(super) fn target(method: &Method, url: &Url) -> Result<Target, Error> {
+    message::check_method(method)?;
+    if url.host_str().is_some_and(|host| host.len() > HOST_LIMIT) {
+        return Err(Error::InvalidRequest(format!("the host of the URL is longer than {HOST_LIMIT} bytes")));
+    }
     if *method == Method::CONNECT {
         return Err(Error::InvalidRequest("CONNECT makes a tunnel, which is not available".into()));
     }
@@ -51,13 +61,14 @@ pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Resu
     if let Some(path) = near.iter().find(|grant| grant.covers_method(method)) {
         // Everything but the path would do.
         let same_methods = limit_methods(suggestion.clone(), path.methods().map(<[Method]>::to_vec));
-        if let Ok(suggestion) = same_methods.clone().with_path(&target.path) {
+        if let Ok(suggestion) = same_methods.clone().with_path(above(&target.path)) {
             return Err(Refusal::new(why, &suggestion));
         }
-        let _ = write!(why, "; servers differ in what `{}` means, so no path prefix covers it", target.path);
+        let _ =
+            write!(why, "; servers differ in what `{}` means, so no path prefix covers it", shortened(&target.path));
         return Err(Refusal::new(why, &same_methods));
     }
-    let path = near.iter().find(|grant| grant.covers_path(target)).map_or(target.path.as_str(), |grant| grant.path());
+    let path = near.iter().find(|grant| grant.covers_path(target)).map_or(above(&target.path), |grant| grant.path());
     let suggestion = limit_methods(suggestion, Some(vec![method.clone()]));
     let suggestion = suggestion.clone().with_path(path).unwrap_or(suggestion);
     Err(Refusal::new(why, &suggestion))
@@ -70,8 +81,19 @@ fn limit_methods(grant: Grant, methods: Option<Vec<Method>>) -> Grant {
     }
 }
 
+/// The path, or of a long one the start: a suggestion has to be a line that one can read.
+fn above(path: &str) -> &str {
+    let long = path.get(..PATH_SHOWN).filter(|start| start.len() < path.len());
+    let slash = long.and_then(|start| start.rfind('/'));
+    slash.and_then(|slash| path.get(..=slash)).unwrap_or(path)
+}
+
 fn listed(grants: &[&Grant]) -> String {
-    grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    let mut shown: Vec<_> = grants.iter().take(GRANTS_SHOWN).map(ToString::to_string).collect();
+    if let more @ 1.. = grants.len().saturating_sub(GRANTS_SHOWN) {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(" and ")
 }
 
 #[cfg(test)]

@@ -18,12 +18,16 @@ use hyper_util::{
     client::legacy::connect::{HttpConnector, dns::Name},
     rt::TokioIo,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
-use tokio::net::TcpStream;
+use rustls::ClientConfig;
+use tokio::{net::TcpStream, time::Instant};
 use tower_service::Service;
 use url::{Host, Url};
 
-use super::{BoxError, GateStats, PROBE, error::innermost};
+use super::{
+    BoxError, GateStats, PROBE,
+    connection::{Held, Places},
+    error::innermost,
+};
 use crate::capability::{
     address::{self, Scope},
     destination::{Grant, Target},
@@ -43,40 +47,35 @@ pub(super) enum DialError {
     Tls(String),
     #[error("no connection within {0:?}")]
     Timeout(Duration),
+    #[error("no place for another connection besides {limit} within {within:?}")]
+    Full { limit: usize, within: Duration },
 }
 
-/// Makes the connections of one gate.
+/// Makes the connections for one group of grants.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer {
     https: HttpsConnector<Tcp>,
     timeout: Duration,
+    places: Places,
     stats: Arc<GateStats>,
 }
 
 impl Dialer {
+    /// Connects as `grants` allow, and no others.
     pub(super) fn new(
-        grants: Arc<[Grant]>,
+        grants: Vec<Grant>,
         observer: Option<Arc<Observer>>,
         timeout: Duration,
-        extra_roots: &[CertificateDer<'static>],
+        tls: ClientConfig,
+        places: Places,
         stats: Arc<GateStats>,
-    ) -> io::Result<Self> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for root in extra_roots {
-            roots.add(root.clone()).map_err(io::Error::other)?;
-        }
-        let mut tls = ClientConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { https: (Tcp { grants, observer }, tls).into(), timeout, stats })
+    ) -> Self {
+        Self { https: (Tcp { grants: grants.into(), observer }, tls).into(), timeout, places, stats }
     }
 }
 
 impl Service<Uri> for Dialer {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = Held<MaybeHttpsStream<TokioIo<TcpStream>>>;
     type Error = DialError;
     type Future = BoxFuture<'static, Result<Self::Response, DialError>>;
 
@@ -85,16 +84,18 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.https.call(uri);
-        let Self { timeout, stats, .. } = self;
-        let (timeout, stats) = (*timeout, stats.clone());
+        let Self { mut https, timeout, places, stats } = self.clone();
         Box::pin(async move {
-            let stream = match tokio::time::timeout(timeout, connecting).await {
+            let deadline = Instant::now() + timeout;
+            let Some(place) = places.take(deadline).await else {
+                return Err(DialError::Full { limit: places.limit, within: timeout });
+            };
+            let stream = match tokio::time::timeout_at(deadline, https.call(uri)).await {
                 Ok(stream) => stream.map_err(staged)?,
                 Err(_) => return Err(DialError::Timeout(timeout)),
             };
             stats.connections.fetch_add(1, Ordering::Relaxed);
-            Ok(stream)
+            Ok(Held::new(stream, place))
         })
     }
 }

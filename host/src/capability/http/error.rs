@@ -4,8 +4,14 @@ use std::error::Error as StdError;
 
 use hyper_util::client::legacy;
 
-use super::{Gate, Limits, body, decision::Refusal, dial::DialError};
-use crate::capability::destination::{Grant, Target};
+use super::{Gate, Limits, Route, body, decision::Refusal, dial::DialError};
+use crate::capability::{
+    destination::{Grant, Target},
+    limit::Limit,
+};
+
+/// How many refused addresses an error names: whoever answers for the name could send thousands.
+const ADDRESSES_SHOWN: usize = 8;
 
 /// Why there is no response. The texts are for the guest and for people, and hold no secrets of the URL's query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,11 +43,12 @@ pub enum Error {
 }
 
 impl Gate {
-    /// What the client's error means for a request to `target`.
-    pub(super) fn classify(&self, error: &legacy::Error, target: &Target) -> Error {
+    /// What the client's error means for a request.
+    pub(super) fn classify(&self, error: &legacy::Error, route: &Route) -> Error {
+        let target = &route.target;
         let origin = target.origin();
         if let Some(error) = cause::<DialError>(error) {
-            return self.classify_dial(error, target);
+            return self.classify_dial(error, route);
         }
         if let Some(error) = cause::<body::TooLarge>(error) {
             return Error::RequestTooLarge(error.to_string());
@@ -51,6 +58,9 @@ impl Gate {
             return Error::Connect(format!("`{origin}`: {innermost}"));
         };
         if hyper.is_parse_too_large() {
+            // The client does not say which of the two it was.
+            self.hits.hit(Limit::HttpHeaders);
+            self.hits.hit(Limit::HttpHeaderBytes);
             self.headers_too_large(target)
         } else if hyper.is_parse() || is_h2_protocol(hyper) {
             Error::Protocol(format!("`{origin}` does not speak HTTP as it should: {innermost}"))
@@ -69,17 +79,22 @@ impl Gate {
         ))
     }
 
-    pub(super) fn classify_dial(&self, error: &DialError, target: &Target) -> Error {
+    pub(super) fn classify_dial(&self, error: &DialError, route: &Route) -> Error {
+        let Route { target, grant } = route;
         let origin = target.origin();
         match error {
             DialError::Resolve(reason) => Error::Connect(format!("can't resolve the host of `{origin}`: {reason}")),
             DialError::Connect(reason) => Error::Connect(format!("can't connect to `{origin}`: {reason}")),
             DialError::Tls(reason) => Error::Tls(format!("no TLS session with `{origin}`: {reason}")),
+            DialError::Full { limit, within } => Error::Connect(format!(
+                "no connection to `{origin}` within {within:?}: the connector has {limit} open already (limits.http_connections)"
+            )),
             DialError::Timeout(limit) => Error::Connect(format!("no connection to `{origin}` within {limit:?}")),
             DialError::Refused(refused) => {
+                let refused = &refused[..refused.len().min(ADDRESSES_SHOWN)];
                 let found: Vec<_> = refused.iter().map(|(ip, scope)| format!("{ip} ({scope})")).collect();
                 let why = format!(" at the address that its name resolves to: {}", found.join(", "));
-                let grant = self.grants.iter().find(|grant| grant.covers_origin(target));
+                let grant = grant.and_then(|grant| self.grants.get(grant));
                 let grant = grant.cloned().unwrap_or_else(|| Grant::for_origin(target));
                 let ranges = grant.addresses().iter().copied().chain(refused.iter().map(|(ip, _)| (*ip).into()));
                 let suggestion = grant.clone().with_addresses(ranges.collect());

@@ -82,8 +82,12 @@ pub async fn dialled(grants: &[Grant], observer: Option<&Observer>, target: &Tar
             Ok(Reached { dialled: allowed.iter().map(SocketAddr::ip).collect(), refused })
         }
         Err(DialError::Refused(refused)) => Ok(Reached { dialled: Vec::new(), refused }),
-        Err(error @ (DialError::Resolve(_) | DialError::Connect(_) | DialError::Tls(_) | DialError::Timeout(_))) => {
-            Err(error.to_string())
-        }
+        Err(
+            error @ (DialError::Resolve(_)
+            | DialError::Connect(_)
+            | DialError::Tls(_)
+            | DialError::Timeout(_)
+            | DialError::Full { .. }),
+        ) => Err(error.to_string()),
     }
 }

@@ -7,9 +7,15 @@ use bytes::Bytes;
 use url::Url;
 
 use super::{Error, Limits};
+use crate::capability::limit::Limit;
 
 /// The longest URL, in bytes.
 const URL_LIMIT: usize = 16 * 1024;
+
+/// The longest method, in bytes. Those that are registered have 17 at most.
+const METHOD_LIMIT: usize = 32;
+/// How much of a guest's own words an error repeats, in characters.
+const SHOWN: usize = 100;
 
 /// Headers that belong to the connection, which is the host's. A guest that could set them could smuggle a second
 /// request past the decision on the first.
@@ -57,7 +63,21 @@ pub struct Response {
 
 pub(super) fn method(text: &str) -> Result<Method, Error> {
     Method::from_bytes(text.as_bytes())
-        .map_err(|_| Error::InvalidRequest(format!("`{}` is not an HTTP method", text.escape_debug())))
+        .map_err(|_| Error::InvalidRequest(format!("`{}` is not an HTTP method", shown(text))))
+}
+
+/// Errors repeat the method.
+pub(super) fn check_method(method: &Method) -> Result<(), Error> {
+    let length = method.as_str().len();
+    if length <= METHOD_LIMIT {
+        return Ok(());
+    }
+    Err(Error::InvalidRequest(format!("the HTTP method has {length} bytes, more than {METHOD_LIMIT}")))
+}
+
+/// Long enough to know it by: a guest that is told what it sent must not have the host hold it twice.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).flat_map(char::escape_debug).collect()
 }
 
 pub(super) fn url(text: &str) -> Result<Url, Error> {
@@ -79,27 +99,47 @@ pub(super) fn uri(mut url: Url) -> Result<Uri, Error> {
 }
 
 /// The headers of a guest's request, with the host's own name where it brought none.
-pub(super) fn headers(given: &[(String, String)], limits: &Limits) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::with_capacity(given.len().min(limits.headers));
-    let bytes = given.iter().map(|(name, value)| name.len() + value.len()).sum();
-    check_size(given.len(), bytes, limits)?;
+pub(super) fn headers(given: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::with_capacity(given.len());
     for (name, value) in given {
-        let shown = name.escape_debug();
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        let name = parsed.map_err(|_| Error::InvalidRequest(format!("`{shown}` is not a header name")))?;
-        if HOST_ONLY.contains(&name) {
-            return Err(Error::InvalidRequest(format!("the header `{name}` is set by the host")));
-        }
-        let value = HeaderValue::from_bytes(value.as_bytes());
-        let value =
-            value.map_err(|_| Error::InvalidRequest(format!("the value of the header `{name}` is malformed")))?;
+        let name = parsed.map_err(|_| Error::InvalidRequest(format!("`{}` is not a header name", shown(name))))?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            Error::InvalidRequest(format!("the value of the header `{}` is malformed", shown(name.as_str())))
+        })?;
         headers.append(name, value);
     }
+    check_owned(&headers)?;
     Ok(headers)
 }
 
-pub(super) fn fits(headers: &HeaderMap, limits: &Limits) -> bool {
-    headers.len() <= limits.headers && byte_size(headers) <= limits.header_bytes
+/// Refuses headers that belong to the connection.
+pub(super) fn check_owned(headers: &HeaderMap) -> Result<(), Error> {
+    match HOST_ONLY.iter().find(|name| headers.contains_key(*name)) {
+        Some(name) => Err(Error::InvalidRequest(format!("the header `{name}` is set by the host"))),
+        None => Ok(()),
+    }
+}
+
+/// Takes a `content-length` out of the headers: the client writes it anew, from the length that the body is held to.
+pub(super) fn take_length(headers: &mut HeaderMap) -> Result<Option<u64>, Error> {
+    let malformed = || Error::InvalidRequest("the header `content-length` is not one decimal number".into());
+    let mut given = headers.get_all(header::CONTENT_LENGTH).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return if headers.contains_key(header::CONTENT_LENGTH) { Err(malformed()) } else { Ok(None) };
+    };
+    let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok()).ok_or_else(malformed)?;
+    headers.remove(header::CONTENT_LENGTH);
+    Ok(Some(length))
+}
+
+/// The limit that these headers are above.
+pub(super) fn too_large(lines: usize, bytes: usize, limits: &Limits) -> Option<Limit> {
+    if lines > limits.headers {
+        return Some(Limit::HttpHeaders);
+    }
+    (bytes > limits.header_bytes).then_some(Limit::HttpHeaderBytes)
 }
 
 /// Bytes of all names and values.
@@ -107,17 +147,12 @@ pub(super) fn byte_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-pub(super) fn check_size(lines: usize, bytes: usize, limits: &Limits) -> Result<(), Error> {
-    if lines > limits.headers {
-        return Err(Error::InvalidRequest(format!("the request has {lines} headers, more than {}", limits.headers)));
-    }
-    if bytes > limits.header_bytes {
-        return Err(Error::InvalidRequest(format!(
-            "the headers of the request have {bytes} bytes, more than {}",
-            limits.header_bytes
-        )));
-    }
-    Ok(())
+/// About as many bytes as the head of a request has on the wire.
+pub(super) fn head_size<B>(request: &::http::Request<B>) -> u64 {
+    let path = request.uri().path_and_query().map_or(1, |path| path.as_str().len());
+    let lines = request.headers().len() * ": \r\n".len();
+    let host = request.uri().authority().map_or(0, |authority| authority.as_str().len());
+    (request.method().as_str().len() + path + host + lines + byte_size(request.headers())) as u64
 }
 
 pub(super) fn add_user_agent(headers: &mut HeaderMap) {

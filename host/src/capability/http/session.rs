@@ -1,4 +1,5 @@
-//! One instance's requests: decided, sent with a bound on how many are under way, timed, counted, collected.
+//! One instance's requests: decided, sent with a bound on how many are under way, timed, counted, collected. Those of both
+//! imports leave through [`Session::head`].
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -12,12 +13,13 @@ use tokio::{
 };
 
 use super::{
-    Error, Gate, Outgoing, Request, Response,
+    Error, Gate, Outgoing, Request, Response, Route,
     body::{Room, Side, TooLarge},
     error::innermost,
     message,
+    outgoing::Sending,
 };
-use crate::capability::destination::Target;
+use crate::capability::{destination::Target, limit::Limit};
 
 /// One instance's share of a gate.
 #[derive(Debug, Clone)]
@@ -41,8 +43,18 @@ impl Session {
         self.send_within(request, &Room::new(self.memory)).await
     }
 
-    /// Sends requests concurrently, as many at once as the session may. The answers stand in the order of the requests.
+    /// Sends requests concurrently, as many at once as the session may. The answers stand in the order of the requests. A
+    /// list that is too long is refused whole.
     pub async fn send_all(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
+        let Gate { limits, stats, hits, .. } = &*self.gate;
+        if requests.len() > limits.batch {
+            hits.hit(Limit::HttpBatch);
+            let (count, limit) = (requests.len(), limits.batch);
+            stats.requests.fetch_add(count as u64, Ordering::Relaxed);
+            let refused =
+                Error::InvalidRequest(format!("{count} requests at once, more than {limit} (limits.http_batch)"));
+            return requests.iter().map(|_| Err(refused.clone()).inspect_err(|error| stats.failed(error))).collect();
+        }
         let room = Room::new(self.memory);
         let sending = requests.into_iter().enumerate().map(|(at, request)| {
             let response = self.send_within(request, &room);
@@ -56,69 +68,94 @@ impl Session {
     }
 
     async fn send_within(&self, request: Request, room: &Room) -> Result<Response, Error> {
+        // A long list of requests that fail at once must not keep the thread for itself.
+        tokio::task::coop::consume_budget().await;
         let stats = &self.gate.stats;
         stats.requests.fetch_add(1, Ordering::Relaxed);
         self.exchange(request, room).await.inspect_err(|error| stats.failed(error))
     }
 
     async fn exchange(&self, request: Request, room: &Room) -> Result<Response, Error> {
-        let limit = request.timeout.unwrap_or(Duration::MAX).min(self.gate.limits.request_timeout);
-        let (request, target) = self.prepare(request)?;
+        let limits = &self.gate.limits;
+        let limit = request.timeout.unwrap_or(Duration::MAX).min(limits.request_timeout);
+        let (request, route) = self.prepare(request)?;
         // Waiting for a turn is not part of the exchange: a long list of requests must not time out in the queue.
         let _permit = self.permit().await;
-        match tokio::time::timeout(limit, self.collect(request, &target, room)).await {
+        match tokio::time::timeout(limit, self.collect(request, &route, room)).await {
             Ok(response) => response,
-            Err(_) => Err(too_late(&target, limit)),
+            Err(_) => Err(too_late(&route.target, limit)),
         }
     }
 
     /// The decision, and the request as the client takes it.
-    fn prepare(&self, request: Request) -> Result<(HttpRequest<Outgoing>, Target), Error> {
-        let Gate { limits, stats, .. } = &*self.gate;
+    fn prepare(&self, request: Request) -> Result<(HttpRequest<Outgoing>, Route), Error> {
+        let Gate { limits, hits, .. } = &*self.gate;
         let Request { method, url, headers, body, timeout: _ } = request;
         let (method, url) = (message::method(&method)?, message::url(&url)?);
-        let target = self.gate.check(&method, &url)?;
+        let route = self.gate.check(&method, &url)?;
         if body.len() as u64 > limits.request_body {
+            hits.hit(Limit::HttpRequestBody);
             let limit = limits.request_body;
             return Err(Error::RequestTooLarge(TooLarge { side: Side::Request, limit }.to_string()));
         }
-        let mut headers = message::headers(&headers, limits)?;
-        message::add_user_agent(&mut headers);
-        stats.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
-        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.gate.check_headers(headers.len(), bytes)?;
+        let headers = message::headers(&headers)?;
+        let body = Sending::new(Full::new(body), None, self.gate.clone()).boxed_unsync();
         let mut request = HttpRequest::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = message::uri(url)?;
         *request.headers_mut() = headers;
-        Ok((request, target))
+        Ok((request, route))
     }
 
+    /// A place among the requests under way.
     pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        self.gate.hits.hit(Limit::HttpConcurrency);
         // It fails only on a closed semaphore, and nothing closes this one.
         self.permits.clone().acquire_owned().await.ok()
     }
 
-    /// Sends what was decided on, and waits for the head of the response.
+    /// Sends a request of either import, as it was decided on, and waits for the head of the response: for a connection and
+    /// then `first_byte` at most. Nothing of the guest's is added to the request after this.
     pub(super) async fn head(
         &self,
-        request: HttpRequest<Outgoing>,
-        target: &Target,
+        mut request: HttpRequest<Outgoing>,
+        route: &Route,
+        first_byte: Duration,
     ) -> Result<::http::Response<Incoming>, Error> {
-        let response = self.gate.client.request(request).await;
-        let response = response.map_err(|error| self.gate.classify(&error, target))?;
-        self.gate.stats.answered(response.status().as_u16());
+        let Gate { limits, stats, rate, .. } = &*self.gate;
+        let target = &route.target;
+        message::add_user_agent(request.headers_mut());
+        if let Some(rate) = rate {
+            rate.clone().take(message::head_size(&request)).await;
+        }
+        let sending = self.gate.client(route).request(request);
+        let limit = limits.connect_timeout.saturating_add(first_byte);
+        let response = tokio::time::timeout(limit, sending).await.map_err(|_| no_answer(target, limit))?;
+        let response = response.map_err(|error| self.gate.classify(&error, route))?;
+        stats.answered(response.status().as_u16());
         // The client's own bounds are rough: it looks at them between reads.
-        if message::fits(response.headers(), &self.gate.limits) {
-            Ok(response)
-        } else {
-            Err(self.gate.headers_too_large(target))
+        let headers = response.headers();
+        match message::too_large(headers.len(), message::byte_size(headers), limits) {
+            None => Ok(response),
+            Some(limit) => {
+                self.gate.hits.hit(limit);
+                Err(self.gate.headers_too_large(target))
+            }
         }
     }
 
-    async fn collect(&self, request: HttpRequest<Outgoing>, target: &Target, room: &Room) -> Result<Response, Error> {
-        let Gate { limits, stats, .. } = &*self.gate;
-        let (head, mut incoming) = self.head(request, target).await?.into_parts();
-        let too_large = |limit| Error::TooLarge(TooLarge { side: Side::Response, limit }.to_string());
+    async fn collect(&self, request: HttpRequest<Outgoing>, route: &Route, room: &Room) -> Result<Response, Error> {
+        let Gate { limits, stats, hits, .. } = &*self.gate;
+        let (head, mut incoming) = self.head(request, route, limits.first_byte_timeout).await?.into_parts();
+        let too_large = |limit| {
+            hits.hit(Limit::HttpResponseBody);
+            Error::TooLarge(TooLarge { side: Side::Response, limit }.to_string())
+        };
         let own = Room::new(limits.response_body);
         let expected = incoming.size_hint().lower();
         if expected > own.limit {
@@ -126,13 +163,14 @@ impl Session {
         }
         let mut body = Vec::with_capacity(usize::try_from(expected.min(room.limit)).unwrap_or_default());
         while let Some(frame) = incoming.frame().await {
-            let Ok(data) = frame.map_err(|error| broken(target, &error))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|error| broken(&route.target, &error))?.into_data() else { continue };
             let bytes = data.len() as u64;
             stats.bytes_in.fetch_add(bytes, Ordering::Relaxed);
             if !own.take(bytes) {
                 return Err(too_large(own.limit));
             }
             if !room.take(bytes) {
+                hits.hit(Limit::Memory);
                 return Err(Error::TooLarge(format!(
                     "the bodies of the responses to one call are larger than the guest's memory, {} bytes",
                     room.limit
@@ -146,6 +184,10 @@ impl Session {
 
 pub(super) fn too_late(target: &Target, limit: Duration) -> Error {
     Error::Timeout(format!("no complete response from `{}` within {limit:?}", target.origin()))
+}
+
+fn no_answer(target: &Target, limit: Duration) -> Error {
+    Error::Timeout(format!("no response from `{}` within {limit:?} (limits.http_first_byte_timeout)", target.origin()))
 }
 
 fn broken(target: &Target, error: &hyper::Error) -> Error {

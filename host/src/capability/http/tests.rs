@@ -19,14 +19,17 @@ use axum::{
 use bytes::Bytes;
 use tokio::sync::{Barrier, Notify};
 
-use super::{Error, Gate, GateOptions, GateStats, Request, Session, dial::DialError};
+use super::{Error, Gate, GateOptions, GateStats, Request, Route, Session, dial::DialError};
 use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
     observe::Observer,
 };
 
+mod forgery;
+mod limits;
 mod rig;
+mod tls;
 mod wasi;
 
 use rig::{Server, gate, get as get_request, open, post, raw, session};
@@ -123,7 +126,7 @@ async fn a_name_that_leads_into_the_host_s_network_is_refused() {
         ("fd00::5".parse().unwrap(), Scope::UniqueLocal),
     ]);
     assert_eq!(
-        gate.classify_dial(&refused, &target),
+        gate.classify_dial(&refused, &Route { target, grant: Some(0) }),
         Error::Denied(
             "`https://x.example` is not granted to connector `orders` at the address that its name resolves to: \
              10.0.0.5 (private), fd00::5 (unique-local)\n\

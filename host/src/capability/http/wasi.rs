@@ -11,14 +11,18 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::{Error as WasiError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::{
-    BoxError, Error, Gate, GateStats, Session,
+    BoxError, Error, GateStats, Route, Session,
     body::{Metered, TooLarge, TooLate},
     message,
+    outgoing::Sending,
     session::too_late,
 };
-use crate::capability::destination::Target;
 
 type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
+
+/// The most that a guest writes at once to a request's body, in bytes. Two such pieces wait with the host for every request
+/// that is not sent yet, and the guest's memory does not count them.
+const CHUNK: usize = 32 * 1024;
 
 /// Sends the `wasi:http` requests of one instance.
 #[derive(Debug)]
@@ -37,6 +41,10 @@ impl WasiHttpHooks for WasiHooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // A guest says by `content-length` how much it will write, and wasmtime holds it to that.
         Arc::new(|name: &HeaderName| *name != header::CONTENT_LENGTH && message::HOST_ONLY.contains(name))
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
     }
 
     fn set_host_header(&mut self) -> bool {
@@ -63,14 +71,16 @@ impl WasiHttpHooks for WasiHooks {
 }
 
 impl Session {
-    /// The decision on what a guest has put together; the URL in it becomes the one that was decided on.
-    fn admit(&self, parts: &mut Parts) -> Result<Target, Error> {
+    /// The decision on what a guest has put together; the URL in it becomes the one that was decided on. Also gives the
+    /// declared length of the body.
+    fn admit(&self, parts: &mut Parts) -> Result<(Route, Option<u64>), Error> {
         let url = message::url(&parts.uri.to_string())?;
-        let target = self.gate.check(&parts.method, &url)?;
-        message::check_size(parts.headers.len(), message::byte_size(&parts.headers), &self.gate.limits)?;
-        message::add_user_agent(&mut parts.headers);
+        let route = self.gate.check(&parts.method, &url)?;
+        self.gate.check_headers(parts.headers.len(), message::byte_size(&parts.headers))?;
+        let length = message::take_length(&mut parts.headers)?;
+        message::check_owned(&parts.headers)?;
         parts.uri = message::uri(url)?;
-        Ok(target)
+        Ok((route, length))
     }
 
     /// Sends a request whose body may still be written, and gives the response with its body still to be read.
@@ -79,28 +89,29 @@ impl Session {
         request: HttpRequest<WasiBody>,
         options: RequestOptions,
     ) -> Result<HttpResponse<WasiBody>, Error> {
-        let Gate { limits, stats, .. } = &*self.gate;
+        let limits = &self.gate.limits;
         let (mut parts, body) = request.into_parts();
-        let target = match self.admit(&mut parts) {
-            Ok(target) => target,
+        let (route, length) = match self.admit(&mut parts) {
+            Ok(admitted) => admitted,
             Err(error) => {
                 tokio::spawn(drain(body));
                 return Err(error);
             }
         };
-        let body = Metered::request(body, limits.request_body, stats.clone()).boxed_unsync();
+        let body = Sending::new(body, length, self.gate.clone()).boxed_unsync();
 
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options;
-        let connect = connect_timeout.unwrap_or(limits.connect_timeout);
-        let first_byte = first_byte_timeout.unwrap_or(limits.request_timeout);
+        let connect = connect_timeout.unwrap_or(limits.connect_timeout).min(limits.connect_timeout);
+        let first_byte = first_byte_timeout.unwrap_or(limits.first_byte_timeout).min(limits.first_byte_timeout);
         let limit = connect.saturating_add(first_byte).min(limits.request_timeout);
-        let permit = self.permit().await.ok_or_else(|| too_late(&target, Duration::ZERO))?;
+        let permit = self.permit().await.ok_or_else(|| too_late(&route.target, Duration::ZERO))?;
         let start = Instant::now();
-        let response = tokio::time::timeout(limit, self.head(HttpRequest::from_parts(parts, body), &target)).await;
-        let (parts, body) = response.map_err(|_| too_late(&target, limit))??.into_parts();
+        let sending = self.head(HttpRequest::from_parts(parts, body), &route, first_byte);
+        let response = tokio::time::timeout(limit, sending).await;
+        let (parts, body) = response.map_err(|_| too_late(&route.target, limit))??.into_parts();
         let between = between_bytes_timeout.map(|pause| pause.min(limits.request_timeout));
         let rest = limits.request_timeout.saturating_sub(start.elapsed());
-        let body = Metered::response(body, limits.response_body, stats.clone(), permit, rest, between);
+        let body = Metered::new(body, self.gate.clone(), permit, rest, between);
         let gate = self.gate.clone();
         let body = body.map_err(move |error| read_error(&error, &gate.stats)).boxed_unsync();
         Ok(HttpResponse::from_parts(parts, body))

@@ -26,6 +26,8 @@ pub(super) async fn explain(config: &Config, policy: &Policy, method: &str, url:
     };
     let subject = format!("`{method} {}{}`", target.origin(), target.path);
     let add = |suggestion: &str| format!("add to [capabilities] of {file}: http = [{suggestion}]");
+    // What others allow does not count: their connections are others.
+    let deciding = if let Decision::Granted(at) = decision { grants.get(at..=at) } else { None }.unwrap_or_default();
     let answer = match decision {
         Decision::Granted(at) => {
             let granted = config.capabilities.http.get(at);
@@ -43,9 +45,9 @@ pub(super) async fn explain(config: &Config, policy: &Policy, method: &str, url:
         }
     };
     match (&target.host, resolve) {
-        (Host::Domain(name), false) => answer.because("address", unresolved(name, &target, &grants)),
+        (Host::Domain(name), false) => answer.because("address", unresolved(name, &target, deciding)),
         (Host::Domain(_), true) | (Host::Ipv4(_) | Host::Ipv6(_), _) => {
-            addresses(answer, &grants, observer.as_deref(), &target).await
+            addresses(answer, deciding, observer.as_deref(), &target).await
         }
     }
 }

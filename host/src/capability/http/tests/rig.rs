@@ -84,9 +84,13 @@ impl Server {
             .with_single_cert(vec![certificate.clone()], key)
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        (Self::start_with(config, router).await, certificate)
+    }
+
+    pub(super) async fn start_with(config: ServerConfig, router: Router) -> Self {
         let (counting, connections) = Counting::bind().await;
         let listener = Encrypted { counting, acceptor: TlsAcceptor::from(Arc::new(config)) };
-        (Self::serve(listener, connections, router), certificate)
+        Self::serve(listener, connections, router)
     }
 
     fn serve<L: Listener<Addr = SocketAddr>>(listener: L, connections: Arc<AtomicUsize>, router: Router) -> Self {

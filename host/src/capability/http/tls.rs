@@ -1,0 +1,127 @@
+//! What a grant says about TLS: whom to trust, who we are, and the oldest version. Requests of grants that say different
+//! things never share a connection, nor a resumed session.
+
+use std::{io, path::Path, str::FromStr, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    version::{TLS12, TLS13},
+};
+
+/// How TLS is spoken under a grant. The default is what grants have that say nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// The authorities to trust, and no others. Empty: the public ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// For a server that asks its clients for a certificate.
+    pub identity: Option<TlsIdentity>,
+    /// The oldest version.
+    pub min: TlsVersion,
+}
+
+/// A client certificate with its chain, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// The certificate, then those that it is signed by.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: Arc<PrivateKeyDer<'static>>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2
+    #[default]
+    V1_2,
+    /// 1.3
+    V1_3,
+}
+
+/// Not a version that the host speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the versions are `1.2` and `1.3`")]
+pub struct UnknownVersion;
+
+impl FromStr for TlsVersion {
+    type Err = UnknownVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
+        match text {
+            "1.2" => Ok(Self::V1_2),
+            "1.3" => Ok(Self::V1_3),
+            _ => Err(UnknownVersion),
+        }
+    }
+}
+
+impl TlsVersion {
+    /// As files write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        }
+    }
+}
+
+impl TlsOptions {
+    /// Reads PEM files: of the authorities, and of a client certificate and its key.
+    ///
+    /// # Errors
+    /// A file can't be read, or has no certificate (or key) in it. The text names the file.
+    pub fn read(authorities: Option<&Path>, identity: Option<(&Path, &Path)>, min: TlsVersion) -> io::Result<Self> {
+        let authorities = authorities.map(certificates).transpose()?.unwrap_or_default();
+        let identity = identity.map(|(chain, key)| {
+            let read = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error));
+            Ok::<_, io::Error>(TlsIdentity { chain: certificates(chain)?, key: Arc::new(read?) })
+        });
+        Ok(Self { authorities, identity: identity.transpose()?, min })
+    }
+
+    /// The settings of a client that also trusts `extra` where it trusts the public authorities.
+    pub(super) fn client(&self, extra: &[CertificateDer<'static>]) -> io::Result<ClientConfig> {
+        let Self { authorities, identity, min } = self;
+        let public = authorities.is_empty();
+        let mut roots = RootCertStore::empty();
+        if public {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for root in if public { extra } else { authorities } {
+            roots.add(root.clone()).map_err(io::Error::other)?;
+        }
+        let versions: &[_] = match min {
+            TlsVersion::V1_2 => &[&TLS12, &TLS13],
+            TlsVersion::V1_3 => &[&TLS13],
+        };
+        let client = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_protocol_versions(versions)
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots);
+        let mut client = match identity {
+            None => client.with_no_client_auth(),
+            Some(TlsIdentity { chain, key }) => {
+                client.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
+                    io::Error::other(format!("the client certificate and its key are of no use: {error}"))
+                })?
+            }
+        };
+        client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(client)
+    }
+}
+
+fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let certificates: Vec<_> = read.map_err(|error| unusable(path, &error))?;
+    if certificates.is_empty() {
+        return Err(unusable(path, &"there is no PEM certificate in it"));
+    }
+    Ok(certificates)
+}
+
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("`{}`: {reason}", path.display()))
+}
