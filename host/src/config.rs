@@ -45,7 +45,7 @@ pub use self::{
     caution::Caution,
     environment::Environment,
     error::{Error, Errors, Mistake, Warning},
-    grant::HttpGrant,
+    grant::{GrantTls, HttpGrant},
     limits::Limits,
     load::{host_files, load, load_each},
     mapping::TopicMapping,

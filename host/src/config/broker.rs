@@ -150,21 +150,31 @@ fn token(written: &raw::Broker, resolver: &mut Resolver<'_>) -> Option<Token> {
 }
 
 fn resolve_tls(written: &raw::Tls, resolver: &mut Resolver<'_>) -> Option<Tls> {
-    let mut path = |key, written: &Option<raw::Text>| resolver.path(key, written.as_ref()?);
-    let ca_cert = path("ca_cert", &written.ca_cert);
-    let client_cert = path("client_cert", &written.client_cert);
-    let client_key = path("client_key", &written.client_key);
-    let (cert, key) = ("client_cert", "client_key");
-    let half = match (&written.client_cert, &written.client_key) {
-        (Some(only), None) => Some((only, Mistake::HalfIdentity { given: cert, missing: key })),
-        (None, Some(only)) => Some((only, Mistake::HalfIdentity { given: key, missing: cert })),
-        (Some(_), Some(_)) | (None, None) => None,
-    };
-    if let Some((only, mistake)) = half {
-        resolver.refuse(Place::Span(only.span()), mistake);
-    }
-    let identity = client_cert.zip(client_key).map(|(client_cert, client_key)| Identity { client_cert, client_key });
+    let ca_cert = written.ca_cert.as_ref().and_then(|path| resolver.path("ca_cert", path));
+    let identity = Identity::resolve(&written.client_cert, &written.client_key, resolver);
     Some(Tls { ca_cert: ca_cert?, identity })
+}
+
+impl Identity {
+    /// Both files or none.
+    pub(super) fn resolve(
+        cert: &Option<raw::Text>,
+        key: &Option<raw::Text>,
+        resolver: &mut Resolver<'_>,
+    ) -> Option<Self> {
+        let mut path = |key, written: &Option<raw::Text>| resolver.path(key, written.as_ref()?);
+        let client_cert = path("client_cert", cert);
+        let client_key = path("client_key", key);
+        let half = match (cert, key) {
+            (Some(only), None) => Some((only, "client_cert", "client_key")),
+            (None, Some(only)) => Some((only, "client_key", "client_cert")),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        if let Some((only, given, missing)) = half {
+            resolver.refuse(Place::Span(only.span()), Mistake::HalfIdentity { given, missing });
+        }
+        client_cert.zip(client_key).map(|(client_cert, client_key)| Self { client_cert, client_key })
+    }
 }
 
 /// The broker's client sends a token over plain HTTP too, ignores certificates there, and knows no authority by itself.

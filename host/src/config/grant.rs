@@ -1,13 +1,23 @@
 //! `[capabilities] http`: where a guest may send requests. The grammar is [`Grant`]'s; this module reads a URL or a table
 //! with it, and turns what it refuses into mistakes with their place and the way out.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, path::PathBuf};
 
 use http::Method;
 use serde_spanned::Spanned;
 
-use super::{mistake::Mistake, raw, resolver::Resolver, secret::Guarded, snippet::Place};
-use crate::capability::destination::{self, Error, Grant, PathError};
+use super::{
+    Identity,
+    mistake::Mistake,
+    raw,
+    resolver::{Resolver, Word},
+    secret::Guarded,
+    snippet::Place,
+};
+use crate::capability::{
+    destination::{self, Error, Grant, PathError},
+    http::TlsVersion,
+};
 
 /// Where a guest may send requests. `Debug` shows it as written.
 #[derive(Clone)]
@@ -16,17 +26,34 @@ pub struct HttpGrant {
     pub grant: Grant,
     /// The URL as written, with its references and not their values: for messages.
     pub text: Guarded,
+    /// How TLS is spoken with it.
+    pub tls: GrantTls,
     /// Where it stands in the file, from 1.
     pub line: usize,
 }
 
+/// Where no TLS is spoken, and what to do about keys that are about it.
+type WithoutTls = (&'static str, &'static str);
+
+/// How TLS is spoken under a grant. The paths are absolute, the files PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrantTls {
+    /// The authorities to trust, and no others; without it the public ones.
+    pub ca_cert: Option<PathBuf>,
+    /// For a server that asks its clients for a certificate.
+    pub identity: Option<Identity>,
+    /// The oldest version.
+    pub min: Option<TlsVersion>,
+}
+
 impl fmt::Debug for HttpGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { grant, text, line: _ } = self;
+        let Self { grant, text, tls, line: _ } = self;
         f.debug_struct("HttpGrant")
             .field("text", text)
             .field("methods", &grant.methods())
             .field("addresses", &grant.addresses())
+            .field("tls", tls)
             .finish_non_exhaustive()
     }
 }
@@ -40,6 +67,20 @@ impl fmt::Display for HttpGrant {
 
 impl HttpGrant {
     pub(super) fn resolve(written: &Spanned<raw::HttpGrant>, resolver: &mut Resolver<'_>) -> Option<Self> {
+        Self::read(written, None, resolver)
+    }
+
+    /// A grant of the operator's policy: a bound, under which nothing is sent.
+    pub(super) fn bound(written: &Spanned<raw::HttpGrant>, resolver: &mut Resolver<'_>) -> Option<Self> {
+        let without_tls = ("in the operator's policy", "write it in the connectors' files, or remove it");
+        Self::read(written, Some(without_tls), resolver)
+    }
+
+    fn read(
+        written: &Spanned<raw::HttpGrant>,
+        without_tls: Option<WithoutTls>,
+        resolver: &mut Resolver<'_>,
+    ) -> Option<Self> {
         let plain;
         let table = match written.get_ref() {
             raw::HttpGrant::Table(table) => table,
@@ -75,8 +116,40 @@ impl HttpGrant {
             Some(methods) => accept(grant.with_methods(methods), url.span(), resolver)?,
             None => grant,
         };
-        Some(Self { grant, text, line: resolver.source.line(written.span().start) })
+        let plain = text.expose().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        let plain = plain.then_some(("on an `http://` grant", "write `https://` in `url`, or remove it"));
+        let tls = match without_tls.or(plain) {
+            Some(without_tls) => GrantTls::refuse(table, without_tls, resolver),
+            None => GrantTls::resolve(table, resolver),
+        };
+        Some(Self { grant, text, tls, line: resolver.source.line(written.span().start) })
     }
+}
+
+impl GrantTls {
+    fn resolve(table: &raw::HttpTable, resolver: &mut Resolver<'_>) -> Self {
+        Self {
+            ca_cert: table.ca_cert.as_ref().and_then(|path| resolver.path("ca_cert", path)),
+            identity: Identity::resolve(&table.client_cert, &table.client_key, resolver),
+            min: resolver.word("min_tls", &table.min_tls),
+        }
+    }
+
+    /// Refuses every key about TLS where there is none.
+    fn refuse(table: &raw::HttpTable, (place, help): WithoutTls, resolver: &mut Resolver<'_>) -> Self {
+        let raw::HttpTable { ca_cert, client_cert, client_key, min_tls, .. } = table;
+        let keys =
+            [("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key), ("min_tls", min_tls)];
+        for (key, written) in keys {
+            let Some(written) = written else { continue };
+            resolver.refuse(Place::Span(written.span()), Mistake::NoEffect { key, place, help });
+        }
+        Self::default()
+    }
+}
+
+impl Word for TlsVersion {
+    const ALLOWED: &'static [&'static str] = &["1.2", "1.3"];
 }
 
 /// The methods, where the file names some; those that are none are refused already.

@@ -71,6 +71,7 @@ impl Mistake {
                 "write\n[broker.tls]\nca_cert = \"ca.pem\" # for a public certificate: /etc/ssl/certs/ca-certificates.crt".into()
             }
             Self::HalfIdentity { missing, .. } => format!("write `{missing} = \"...\"` too"),
+            Self::NoEffect { help, .. } => (*help).into(),
             Self::BeyondPolicy { help, .. } => help.clone(),
             Self::BadNamePattern { .. } => "write a name such as `TZ`, or `APP_*` for all that begin with `APP_`".into(),
             Self::Unreadable { .. } | Self::NotToml { .. } | Self::WrongType { .. } | Self::OutOfRange { .. } => return None,

@@ -24,12 +24,25 @@ pub struct Limits {
     pub http_timeout: Duration,
     /// The longest wait for a connection, TLS included.
     pub http_connect_timeout: Duration,
+    /// The longest wait for the head of an HTTP response, once there is a connection.
+    pub http_first_byte_timeout: Duration,
     /// The largest body of a request, in bytes.
     pub http_request_body: u64,
     /// The largest body of a response, in bytes.
     pub http_response_body: u64,
+    /// The most header lines of a request or a response.
+    pub http_headers: u32,
+    /// The most bytes of the header lines of a request or a response.
+    pub http_header_bytes: u64,
     /// The most HTTP exchanges at a time.
     pub http_concurrency: u32,
+    /// The most requests in one call of `send-all`.
+    pub http_batch: u32,
+    /// The most HTTP connections of all instances of the connector together.
+    pub http_connections: u32,
+    /// The most bytes that all instances of the connector together send in a second. From [`Self::UNBOUNDED_RATE`] on there is
+    /// no bound.
+    pub bytes_out_per_second: u64,
     /// The most log lines that are kept in a second.
     pub log_lines_per_second: u32,
     /// The most core modules that make up the instance.
@@ -64,9 +77,15 @@ impl Default for Limits {
             start_timeout: Duration::from_secs(30),
             http_timeout: Duration::from_secs(30),
             http_connect_timeout: Duration::from_secs(5),
+            http_first_byte_timeout: Duration::from_secs(30),
             http_request_body: 16 * MIB,
             http_response_body: 16 * MIB,
+            http_headers: 100,
+            http_header_bytes: 64 << 10,
             http_concurrency: 16,
+            http_batch: 10_000,
+            http_connections: 64,
+            bytes_out_per_second: Self::UNBOUNDED_RATE,
             log_lines_per_second: 200,
             core_instances: 1000,
             memories: 100,
@@ -84,6 +103,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// So many bytes per second are no bound, since no machine sends them.
+    pub const UNBOUNDED_RATE: u64 = 1 << 40;
+
     /// How many lanes so many topics would make, if they are more than there may be.
     pub fn too_many_lanes(&self, topics: usize, instances: u32) -> Option<u64> {
         let lanes = u64::try_from(topics).unwrap_or(u64::MAX).saturating_mul(instances.into());
@@ -105,12 +127,32 @@ impl Limits {
                 &w.http_connect_timeout,
                 default.http_connect_timeout,
             ),
+            http_first_byte_timeout: r.duration(
+                "http_first_byte_timeout",
+                &w.http_first_byte_timeout,
+                default.http_first_byte_timeout,
+            ),
             http_request_body: r.size("http_request_body", &w.http_request_body, default.http_request_body, 1..=GIB),
             http_response_body: r.size(
                 "http_response_body",
                 &w.http_response_body,
                 default.http_response_body,
                 1..=GIB,
+            ),
+            http_headers: r.count("http_headers", &w.http_headers, default.http_headers, 1..=10_000),
+            http_header_bytes: r.size(
+                "http_header_bytes",
+                &w.http_header_bytes,
+                default.http_header_bytes,
+                1 << 10..=MIB,
+            ),
+            http_batch: count(r, "http_batch", &w.http_batch, default.http_batch),
+            http_connections: r.count("http_connections", &w.http_connections, default.http_connections, 1..=10_000),
+            bytes_out_per_second: r.size(
+                "bytes_out_per_second",
+                &w.bytes_out_per_second,
+                default.bytes_out_per_second,
+                1 << 10..=1 << 50,
             ),
             http_concurrency: r.count("http_concurrency", &w.http_concurrency, default.http_concurrency, 1..=1024),
             log_lines_per_second: r.count(

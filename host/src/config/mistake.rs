@@ -314,6 +314,16 @@ pub enum Mistake {
         /// The key that is not.
         missing: &'static str,
     },
+    /// A key of a grant where it does nothing.
+    #[error("`{key}` has no effect {place}")]
+    NoEffect {
+        /// The key.
+        key: &'static str,
+        /// Where, as in `on an http:// grant`.
+        place: &'static str,
+        /// What to write instead.
+        help: &'static str,
+    },
     /// More than the operator's policy lets any file have.
     #[error("{what}")]
     BeyondPolicy {

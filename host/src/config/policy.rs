@@ -130,7 +130,7 @@ impl Rules {
         let (w, r) = (written, resolver);
         Self {
             source,
-            http: list(&w.http, |grant| HttpGrant::resolve(grant, r)),
+            http: list(&w.http, |grant| HttpGrant::bound(grant, r)),
             topics: list(&w.topics, |topic| TopicPattern::resolve("topics", topic, r)),
             dead_letters: list(&w.dead_letters, |topic| TopicPattern::resolve("dead_letters", topic, r)),
             dirs: list(&w.dirs, |folder| FolderBound::resolve(folder, r)),

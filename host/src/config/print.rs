@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_spanned::Spanned;
 
 use super::{
-    Broker, Capabilities, Component, Config, DeadLetter, HttpGrant, Limits, Processing, Retry, Token,
+    Broker, Capabilities, Component, Config, DeadLetter, GrantTls, HttpGrant, Limits, Processing, Retry, Token,
     conceal::REDACTED, raw, secret::Guarded, units,
 };
 use crate::capability::{
@@ -110,7 +110,8 @@ fn write_dir(files::Grant { host, guest, access }: &files::Grant) -> raw::Dir {
 }
 
 fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
-    let HttpGrant { grant, text: url, line: _ } = grant;
+    let HttpGrant { grant, text: url, tls, line: _ } = grant;
+    let GrantTls { ca_cert, identity, min } = tls;
     // A path that came with the URL is shown with it.
     let bare = Grant::parse(url.expose()).is_ok_and(|grant| grant.path() == "/");
     let path = Some(grant.path()).filter(|path| bare && *path != "/");
@@ -120,6 +121,10 @@ fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
         methods: grant.methods().map(methods),
         path: path.and_then(text),
         addresses: grant.addresses().iter().map(|range| spanned(range.to_string())).collect(),
+        ca_cert: ca_cert.as_deref().and_then(file),
+        client_cert: identity.as_ref().and_then(|identity| file(&identity.client_cert)),
+        client_key: identity.as_ref().and_then(|identity| file(&identity.client_key)),
+        min_tls: min.and_then(|min| text(min.as_str())),
     })
 }
 
@@ -130,9 +135,15 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         start_timeout,
         http_timeout,
         http_connect_timeout,
+        http_first_byte_timeout,
         http_request_body,
         http_response_body,
+        http_headers,
+        http_header_bytes,
         http_concurrency,
+        http_batch,
+        http_connections,
+        bytes_out_per_second,
         log_lines_per_second,
         core_instances,
         memories,
@@ -152,9 +163,15 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         start_timeout: duration(*start_timeout),
         http_timeout: duration(*http_timeout),
         http_connect_timeout: duration(*http_connect_timeout),
+        http_first_byte_timeout: duration(*http_first_byte_timeout),
         http_request_body: size(*http_request_body),
         http_response_body: size(*http_response_body),
+        http_headers: integer(*http_headers),
+        http_header_bytes: size(*http_header_bytes),
         http_concurrency: integer(*http_concurrency),
+        http_batch: integer(*http_batch),
+        http_connections: integer(*http_connections),
+        bytes_out_per_second: size(*bytes_out_per_second),
         log_lines_per_second: integer(*log_lines_per_second),
         core_instances: integer(*core_instances),
         memories: integer(*memories),

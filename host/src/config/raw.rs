@@ -94,6 +94,10 @@ pub(super) struct HttpTable {
     pub(super) path: Option<Text>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) addresses: Vec<Text>,
+    pub(super) ca_cert: Option<Text>,
+    pub(super) client_cert: Option<Text>,
+    pub(super) client_key: Option<Text>,
+    pub(super) min_tls: Option<Text>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -104,9 +108,15 @@ pub(super) struct Limits {
     pub(super) start_timeout: Option<Quantity>,
     pub(super) http_timeout: Option<Quantity>,
     pub(super) http_connect_timeout: Option<Quantity>,
+    pub(super) http_first_byte_timeout: Option<Quantity>,
     pub(super) http_request_body: Option<Quantity>,
     pub(super) http_response_body: Option<Quantity>,
+    pub(super) http_headers: Option<Integer>,
+    pub(super) http_header_bytes: Option<Quantity>,
     pub(super) http_concurrency: Option<Integer>,
+    pub(super) http_batch: Option<Integer>,
+    pub(super) http_connections: Option<Integer>,
+    pub(super) bytes_out_per_second: Option<Quantity>,
     pub(super) log_lines_per_second: Option<Integer>,
     pub(super) core_instances: Option<Integer>,
     pub(super) memories: Option<Integer>,

@@ -10,10 +10,13 @@ use std::{
 use secrecy::ExposeSecret;
 
 use super::{
-    Config, Environment, OnReject, PayloadFormat, Policy, SubscriptionType, Token, load, load_each, print_config, raw,
-    shape::keys_of,
+    Config, Environment, GrantTls, OnReject, PayloadFormat, Policy, SubscriptionType, Token, load, load_each,
+    print_config, raw, shape::keys_of,
 };
-use crate::capability::files::{self, Access};
+use crate::capability::{
+    files::{self, Access},
+    http::TlsVersion,
+};
 
 const MINIMAL: &str = r#"
 connector_name = "reference"
@@ -124,7 +127,7 @@ fn every_key_is_understood() {
     assert_eq!(config.processing.log_level, tracing::Level::WARN);
 
     let [orders, users] = config.mappings.as_slice() else { panic!("{:?}", config.mappings) };
-    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 50));
+    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 51));
     assert_eq!(orders.subscription_type, Some(SubscriptionType::KeyShared));
     assert_eq!((orders.batch_size, orders.batch_bytes), (Some(500), Some(64 << 10)));
     assert_eq!(orders.flush_interval, Some(Duration::from_millis(250)));
@@ -155,7 +158,14 @@ fn grants_are_taken_apart() {
         r#"addresses = ["10.0.0.0/8", "::1/128"] }"#
     );
     let address = r#"{ url = "http://10.1.2.3", path = "/ingest" }"#;
-    assert_eq!(printed, [r#""https://ch.example.com:8443""#, address, below]);
+    assert_eq!(printed, [r#""https://ch.example.com:8443""#, address, below, r#""https://bank.example.com""#]);
+    let GrantTls { ca_cert, identity, min } = &config.capabilities.http[3].tls;
+    assert_eq!(ca_cert.as_deref(), Some(Path::new("/etc/danube/bank-ca.pem")));
+    let identity = identity.as_ref().unwrap();
+    assert_eq!(identity.client_cert, Path::new("/etc/danube/bank.pem"));
+    assert_eq!(identity.client_key, Path::new("/etc/tls/bank.key"));
+    assert_eq!(*min, Some(TlsVersion::V1_3));
+    assert!(config.capabilities.http[..3].iter().all(|granted| granted.tls == GrantTls::default()));
     assert_eq!(config.capabilities.http[0].text.to_string(), "https://ch.Example.com:8443");
 }
 

@@ -9,7 +9,7 @@ use crate::{
     broker::{BrokerOptions, TlsOptions, Token},
     capability::{
         files::{self, Folders, Guarded},
-        http::{Gate, GateOptions},
+        http::{self, Gate, GateOptions},
         limit::LimitHits,
         logging::LogOptions,
         observe::Observer,
@@ -51,11 +51,18 @@ pub(super) fn gate(
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let limits = &config.limits;
     let options = GateOptions {
+        tls: config.capabilities.http.iter().enumerate().filter_map(tls).collect::<Result<_, _>>()?,
         connect_timeout: limits.http_connect_timeout,
+        first_byte_timeout: limits.http_first_byte_timeout,
         request_timeout: limits.http_timeout,
         request_body: limits.http_request_body,
         response_body: limits.http_response_body,
         concurrency: limits.http_concurrency as usize,
+        connections: limits.http_connections as usize,
+        batch: limits.http_batch as usize,
+        bytes_per_second: Some(limits.bytes_out_per_second).filter(|rate| *rate < config::Limits::UNBOUNDED_RATE),
+        headers: limits.http_headers as usize,
+        header_bytes: usize::try_from(limits.http_header_bytes).unwrap_or(usize::MAX),
         observer,
         hits,
         ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
@@ -81,6 +88,17 @@ pub(crate) async fn folders(
     let grants = config.capabilities.dirs.clone();
     let opened = tokio::task::spawn_blocking(move || Folders::open(&grants, &guarded, &hits)).await;
     opened.unwrap_or_else(|cut_short| std::panic::resume_unwind(cut_short.into_panic()))
+}
+
+/// What a grant says about TLS, with its place, if it says something.
+fn tls((at, granted): (usize, &config::HttpGrant)) -> Option<Result<(usize, http::TlsOptions), Failure>> {
+    let config::GrantTls { ca_cert, identity, min } = &granted.tls;
+    if granted.tls == config::GrantTls::default() {
+        return None;
+    }
+    let identity = identity.as_ref().map(|identity| (&*identity.client_cert, &*identity.client_key));
+    let read = http::TlsOptions::read(ca_cert.as_deref(), identity, min.unwrap_or_default());
+    Some(read.map(|options| (at, options)).map_err(Failure::Gate))
 }
 
 fn instance_limits(limits: &config::Limits) -> InstanceLimits {

@@ -137,3 +137,10 @@ fn what_is_within_the_policy_loads() {
     config(&more, &bound).unwrap_or_else(|error| panic!("{error}"));
     assert!(config("", &bound).is_err());
 }
+
+#[test]
+fn a_bound_says_nothing_about_tls() {
+    let text = "[policy]\nhttp = [{ url = \"https://x.example\", min_tls = \"1.3\" }]";
+    let error = Policy::parse(Path::new("host.toml"), text, &Environment::default()).unwrap_err();
+    assert!(error.to_string().contains("`min_tls` has no effect in the operator's policy"), "{error}");
+}
