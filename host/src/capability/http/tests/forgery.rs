@@ -15,10 +15,10 @@ use super::{
 };
 
 /// A server that tells what came in on each connection until the request was complete or the client gave up.
-async fn wire() -> (String, mpsc::UnboundedReceiver<String>) {
+async fn wire() -> (String, mpsc::Receiver<String>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let (tell, told) = mpsc::unbounded_channel();
+    let (tell, told) = mpsc::channel(100);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let tell = tell.clone();
@@ -31,7 +31,7 @@ async fn wire() -> (String, mpsc::UnboundedReceiver<String>) {
                     }
                 }
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-                let _ = tell.send(String::from_utf8(came).unwrap());
+                let _ = tell.send(String::from_utf8(came).unwrap()).await;
             });
         }
     });
