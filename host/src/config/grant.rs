@@ -83,7 +83,7 @@ impl HttpGrant {
     ) -> Option<Self> {
         let plain;
         let table = match written.get_ref() {
-            raw::HttpGrant::Table(table) => table,
+            raw::HttpGrant::Table(table) => table.as_ref(),
             raw::HttpGrant::Url(url) => {
                 let url = Some(Spanned::new(written.span(), url.clone()));
                 plain = raw::HttpTable { url, ..raw::HttpTable::default() };

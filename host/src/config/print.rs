@@ -116,7 +116,7 @@ fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
     let bare = Grant::parse(url.expose()).is_ok_and(|grant| grant.path() == "/");
     let path = Some(grant.path()).filter(|path| bare && *path != "/");
     let methods = |methods: &[Method]| methods.iter().map(|method| spanned(method.to_string())).collect();
-    raw::HttpGrant::Table(raw::HttpTable {
+    raw::HttpGrant::Table(Box::new(raw::HttpTable {
         url: guarded(url),
         methods: grant.methods().map(methods),
         path: path.and_then(text),
@@ -125,7 +125,7 @@ fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
         client_cert: identity.as_ref().and_then(|identity| file(&identity.client_cert)),
         client_key: identity.as_ref().and_then(|identity| file(&identity.client_key)),
         min_tls: min.and_then(|min| text(min.as_str())),
-    })
+    }))
 }
 
 fn write_limits(limits: &Limits) -> raw::Limits {

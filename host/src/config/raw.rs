@@ -83,7 +83,7 @@ pub(super) struct Dir {
 #[serde(untagged)]
 pub(super) enum HttpGrant {
     Url(String),
-    Table(HttpTable),
+    Table(Box<HttpTable>),
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -238,6 +238,6 @@ impl<'de> Visitor<'de> for UrlOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HttpGrant, A::Error> {
-        HttpTable::deserialize(MapAccessDeserializer::new(map)).map(HttpGrant::Table)
+        HttpTable::deserialize(MapAccessDeserializer::new(map)).map(|table| HttpGrant::Table(Box::new(table)))
     }
 }
