@@ -16,7 +16,7 @@ use crate::{
     guest::{self, Component, ConsumerConfig, Engine},
     metrics::Metrics,
     pipeline::{Backoff, Lane, LaneParts, LaneState},
-    placement::placed,
+    placement::{Threads, placed},
     schema::SchemaCache,
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -63,6 +63,8 @@ pub(crate) struct Connector {
     pub(crate) claims: Arc<Claims>,
     /// Unique to this process, a part of its consumers' names.
     pub(crate) host_tag: Arc<str>,
+    /// Where its work goes that keeps a processor busy.
+    pub(crate) threads: Threads,
 }
 
 impl Connector {
@@ -197,7 +199,7 @@ impl Connector {
             let drain = drain.clone();
             let span = tracing::Span::current();
             let work = tracing::Instrument::instrument(async move { lane.run(&drain).await }, span);
-            running.spawn(placed(work, busy.clone()));
+            running.spawn(placed(work, busy.clone(), self.threads.clone()));
         }
         let mut failure = None;
         let all = async {

@@ -10,7 +10,7 @@ use crate::{
     connector::{Claims, Connector},
     guest::{self, Engine, EngineOptions},
     metrics::Metrics,
-    placement::placed,
+    placement::{Threads, ThreadsEnded, placed},
     server,
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -49,6 +49,7 @@ pub struct Host {
     status: Status,
     metrics: Arc<Metrics>,
     listener: Option<TcpListener>,
+    threads_ended: ThreadsEnded,
 }
 
 impl Host {
@@ -66,6 +67,7 @@ impl Host {
         }
         let host_tag: Arc<str> = format!("{:08x}", rand::random::<u32>()).into();
         let claims = Arc::new(Claims::of(&configs));
+        let (threads, threads_ended) = Threads::new();
         let connectors = configs
             .into_iter()
             .map(|config| Connector {
@@ -75,9 +77,10 @@ impl Host {
                 status: status.clone(),
                 claims: claims.clone(),
                 host_tag: host_tag.clone(),
+                threads: threads.clone(),
             })
             .collect();
-        Ok(Self { connectors, status, metrics, listener })
+        Ok(Self { connectors, status, metrics, listener, threads_ended })
     }
 
     /// Shows a connector that could not even be configured among the others.
@@ -111,13 +114,14 @@ impl Host {
             let name = connector.config.connector_name.clone();
             let (status, shutdown) = (self.status.clone(), shutdown.clone());
             running.spawn(async move {
-                let busy = connector.metrics.busy(&name);
-                if let Err(error) = tokio::spawn(placed(connector.run(shutdown), busy)).await {
+                let (busy, threads) = (connector.metrics.busy(&name), connector.threads.clone());
+                if let Err(error) = tokio::spawn(placed(connector.run(shutdown), busy, threads)).await {
                     status.set(&name, Phase::Failed { cause: format!("its task in the host panicked: {error}") });
                 }
             });
         }
         while running.join_next().await.is_some() {}
+        self.threads_ended.wait().await;
         if let Some(server) = server {
             server.abort();
         }

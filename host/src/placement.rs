@@ -3,6 +3,7 @@
 //! has calmed down it comes back.
 
 use std::{
+    convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -13,7 +14,10 @@ use std::{
 
 use prometheus_client::metrics::counter::Counter;
 use std::sync::atomic::AtomicU64;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 /// Seconds that work kept a thread busy.
 pub(crate) type BusySeconds = Counter<f64, AtomicU64>;
@@ -31,15 +35,42 @@ const NICE: i32 = 10;
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// The threads that work of one host has for itself. They must not outlive the runtime, whose timers they use.
+#[derive(Debug, Clone)]
+pub(crate) struct Threads {
+    _running: mpsc::Sender<Infallible>,
+}
+
+/// Ends when all clones of the [`Threads`] are gone, and all threads with them.
+#[derive(Debug)]
+pub(crate) struct ThreadsEnded(mpsc::Receiver<Infallible>);
+
+impl Threads {
+    pub(crate) fn new() -> (Self, ThreadsEnded) {
+        let (running, ended) = mpsc::channel(1);
+        (Self { _running: running }, ThreadsEnded(ended))
+    }
+}
+
+impl ThreadsEnded {
+    pub(crate) async fn wait(mut self) {
+        let _: Option<Infallible> = self.0.recv().await;
+    }
+}
+
 /// Runs work where it disturbs nobody. Dropped, the work is dropped, wherever it is.
-pub(crate) async fn placed<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static, busy: BusySeconds) -> T {
+pub(crate) async fn placed<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+    busy: BusySeconds,
+    threads: Threads,
+) -> T {
     let mut work: Work<T> = Box::pin(work);
     loop {
         work = match (Stay { work: Some(work), meter: Meter::of_a_worker(), busy: busy.clone() }).await {
             Turn::Done(done) => return done,
             Turn::Move(work) => work,
         };
-        work = match on_own_thread(work, busy.clone()).await {
+        work = match on_own_thread(work, busy.clone(), threads.clone()).await {
             Turn::Done(done) => return done,
             Turn::Move(work) => work,
         };
@@ -110,7 +141,7 @@ impl Meter {
 
 /// Polls work on a thread of its own, until it is done or has calmed down. If there is no thread to be had, it goes on
 /// where it was.
-async fn on_own_thread<T: Send + 'static>(work: Work<T>, busy: BusySeconds) -> Turn<T> {
+async fn on_own_thread<T: Send + 'static>(work: Work<T>, busy: BusySeconds, threads: Threads) -> Turn<T> {
     let (ended, turn) = oneshot::channel();
     // A closure that could not be started would be dropped with what it owns.
     let slot = Arc::new(Mutex::new(Some(work)));
@@ -121,6 +152,7 @@ async fn on_own_thread<T: Send + 'static>(work: Work<T>, busy: BusySeconds) -> T
         lower_priority();
         let stay = Stay { work: Some(work), meter: Meter::of_an_own_thread(), busy };
         run(&runtime, stay, ended);
+        drop(threads);
     });
     match spawned {
         Ok(_) => match turn.await {
@@ -187,7 +219,7 @@ mod tests {
             }
             thread_name()
         };
-        assert_eq!(placed(work, BusySeconds::default()).await, here);
+        assert_eq!(placed(work, BusySeconds::default(), Threads::new().0).await, here);
     }
 
     #[tokio::test]
@@ -204,13 +236,14 @@ mod tests {
             }
             thread_name()
         };
-        assert_eq!(placed(work, busy.clone()).await, here);
+        assert_eq!(placed(work, busy.clone(), Threads::new().0).await, here);
         assert!(busy.get() >= HOGS.as_secs_f64());
     }
 
     #[tokio::test]
     async fn work_on_its_own_thread_ends_with_whoever_waits_for_it() {
         let (alive, ended) = oneshot::channel::<()>();
+        let (threads, threads_ended) = Threads::new();
         let spinning = tokio::spawn(placed(
             async move {
                 let _alive = alive;
@@ -220,10 +253,12 @@ mod tests {
                 }
             },
             BusySeconds::default(),
+            threads,
         ));
         tokio::time::sleep(Duration::from_millis(100)).await;
         spinning.abort();
         ended.await.unwrap_err();
+        threads_ended.wait().await;
     }
 
     #[tokio::test]
@@ -235,7 +270,7 @@ mod tests {
             }
             panic!("on purpose");
         };
-        let ended = tokio::spawn(placed::<()>(work, BusySeconds::default())).await;
+        let ended = tokio::spawn(placed::<()>(work, BusySeconds::default(), Threads::new().0)).await;
         let panic = ended.unwrap_err().into_panic();
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
     }

@@ -21,6 +21,8 @@ async fn main() {
         let rate = best(spinners).await;
         println!("next to {spinners:2} that spin      {rate:9.0} records/s   {:.2} of alone", rate / alone);
     }
+    // Those that spin would go on until they are told to stop for the second time.
+    std::process::exit(0);
 }
 
 async fn best(spinners: usize) -> f64 {
