@@ -33,6 +33,7 @@ mod decision;
 mod dial;
 mod error;
 mod explain;
+mod inject;
 mod message;
 mod outgoing;
 mod session;
@@ -43,10 +44,12 @@ mod wasi;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::inject::is_sendable;
 use self::{connection::Places, dial::Dialer};
 pub use self::{
     error::Error,
     explain::{Decided, Decision, Denial, Reached, decide, dialled},
+    inject::{Addition, HeaderError, Injection, Keys, Signer},
     message::{Request, Response},
     session::Session,
     stats::GateStats,
@@ -78,6 +81,8 @@ pub struct GateOptions {
     pub grants: Vec<Grant>,
     /// What grants say about TLS, by their place among `grants`; those that stand here not say nothing.
     pub tls: BTreeMap<usize, TlsOptions>,
+    /// What the host adds to requests within certain URLs.
+    pub injections: Vec<Injection>,
     /// How long a connection may take: a place for it, resolving the name, connecting and the TLS handshake together.
     pub connect_timeout: Duration,
     /// How long the head of the response may take behind that.
@@ -118,6 +123,7 @@ impl GateOptions {
             file: file.into(),
             grants,
             tls: BTreeMap::new(),
+            injections: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(30),
@@ -163,6 +169,7 @@ pub struct Gate {
     connector: Arc<str>,
     file: String,
     grants: Vec<Grant>,
+    injections: inject::Injections,
     limits: Limits,
     /// One for each group of grants.
     clients: Vec<Client<Dialer, Outgoing>>,
@@ -186,6 +193,7 @@ impl Gate {
             file,
             grants,
             tls,
+            injections,
             connect_timeout,
             first_byte_timeout,
             request_timeout,
@@ -224,7 +232,8 @@ impl Gate {
         let clients = groups.into_iter().map(client).collect::<io::Result<_>>()?;
         let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
         let logged = Mutex::default();
-        Ok(Self { connector, file, grants, limits, clients, of_grant, stats, hits, rate, observer, logged })
+        let injections = inject::Injections::new(injections);
+        Ok(Self { connector, file, grants, injections, limits, clients, of_grant, stats, hits, rate, observer, logged })
     }
 
     /// The counters, which go on counting.

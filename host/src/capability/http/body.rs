@@ -65,6 +65,11 @@ impl Room {
     pub(super) fn take(&self, bytes: u64) -> bool {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
+
+    /// Gives back what was taken.
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A response body that a guest reads piece by piece.

@@ -50,8 +50,8 @@ impl Gate {
         if let Some(error) = cause::<DialError>(error) {
             return self.classify_dial(error, route);
         }
-        if let Some(error) = cause::<body::TooLarge>(error) {
-            return Error::RequestTooLarge(error.to_string());
+        if let Some(error) = body_too_large(error) {
+            return error;
         }
         let innermost = innermost(error);
         let Some(hyper) = cause::<hyper::Error>(error) else {
@@ -102,6 +102,11 @@ impl Gate {
             }
         }
     }
+}
+
+/// What a request body fails with that is larger than allowed.
+pub(super) fn body_too_large(error: &(dyn StdError + 'static)) -> Option<Error> {
+    cause::<body::TooLarge>(error).map(|error| Error::RequestTooLarge(error.to_string()))
 }
 
 /// A stream error is the peer's doing; a lost connection is not.

@@ -16,6 +16,7 @@ use super::{
     Error, Gate, Outgoing, Request, Response, Route,
     body::{Room, Side, TooLarge},
     error::innermost,
+    inject::{Buffers, Payload},
     message,
     outgoing::Sending,
 };
@@ -27,12 +28,13 @@ pub struct Session {
     pub(super) gate: Arc<Gate>,
     permits: Arc<Semaphore>,
     memory: u64,
+    pub(super) buffers: Buffers,
 }
 
 impl Session {
     pub(super) fn new(gate: Arc<Gate>, memory: u64) -> Self {
         let permits = Arc::new(Semaphore::new(gate.limits.concurrency));
-        Self { gate, permits, memory }
+        Self { gate, permits, memory, buffers: Buffers::new(memory) }
     }
 
     /// Sends a request and collects the whole response.
@@ -100,11 +102,15 @@ impl Session {
         }
         let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.gate.check_headers(headers.len(), bytes)?;
-        let headers = message::headers(&headers)?;
+        let mut headers = message::headers(&headers)?;
+        let uri = message::uri(url)?;
+        let additions = self.gate.additions(&route);
+        additions.refuse_own(&headers)?;
+        additions.apply(&method, &uri, &mut headers, Payload::Whole(&body))?;
         let body = Sending::new(Full::new(body), None, self.gate.clone()).boxed_unsync();
         let mut request = HttpRequest::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = message::uri(url)?;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok((request, route))
     }

@@ -79,6 +79,7 @@ impl Session {
         self.gate.check_headers(parts.headers.len(), message::byte_size(&parts.headers))?;
         let length = message::take_length(&mut parts.headers)?;
         message::check_owned(&parts.headers)?;
+        self.gate.additions(&route).refuse_own(&parts.headers)?;
         parts.uri = message::uri(url)?;
         Ok((route, length))
     }
@@ -106,7 +107,10 @@ impl Session {
         let limit = connect.saturating_add(first_byte).min(limits.request_timeout);
         let permit = self.permit().await.ok_or_else(|| too_late(&route.target, Duration::ZERO))?;
         let start = Instant::now();
-        let sending = self.head(HttpRequest::from_parts(parts, body), &route, first_byte);
+        let sending = async {
+            let request = self.complete(parts, body, &route).await?;
+            self.head(request, &route, first_byte).await
+        };
         let response = tokio::time::timeout(limit, sending).await;
         let (parts, body) = response.map_err(|_| too_late(&route.target, limit))??.into_parts();
         let between = between_bytes_timeout.map(|pause| pause.min(limits.request_timeout));
