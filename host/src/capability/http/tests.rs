@@ -27,6 +27,7 @@ use crate::capability::{
 };
 
 mod forgery;
+mod inject;
 mod limits;
 mod rig;
 mod tls;

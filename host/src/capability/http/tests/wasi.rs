@@ -11,23 +11,37 @@ use super::{super::WasiHooks, *};
 
 type Sent = Result<http::Response<WasiBody>, WasiError>;
 
-async fn send(session: &Session, method: &str, url: &str, body: WasiBody, options: Option<RequestOptions>) -> Sent {
+pub(super) async fn send(
+    session: &Session,
+    method: &str,
+    url: &str,
+    body: WasiBody,
+    options: Option<RequestOptions>,
+) -> Sent {
     let request = HttpRequest::builder().method(method).uri(url).body(body).unwrap();
+    send_request(session, request, options).await
+}
+
+pub(super) async fn send_request(
+    session: &Session,
+    request: HttpRequest<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Sent {
     let sending = WasiHooks::new(session.clone()).send_request(request, options, Box::new(async { Ok(()) }));
     Pin::from(sending).await.map(|(response, _)| response)
 }
 
-fn full(text: &str) -> WasiBody {
+pub(super) fn full(text: &str) -> WasiBody {
     Full::new(Bytes::from(text.to_owned())).map_err(Into::into).boxed_unsync()
 }
 
 /// Pieces without a length, as a guest writes them.
-fn streamed(pieces: usize) -> WasiBody {
+pub(super) fn streamed(pieces: usize) -> WasiBody {
     let pieces = (0..pieces).map(|_| Ok::<_, WasiError>(Frame::data(Bytes::from_static(b"0123456789"))));
     BodyExt::boxed_unsync(StreamBody::new(futures::stream::iter(pieces)))
 }
 
-async fn text(response: http::Response<WasiBody>) -> Result<String, WasiError> {
+pub(super) async fn text(response: http::Response<WasiBody>) -> Result<String, WasiError> {
     Ok(String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec()).unwrap())
 }
 
