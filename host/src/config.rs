@@ -19,6 +19,7 @@ mod error;
 mod golden;
 mod grant;
 mod help;
+mod http_header;
 mod limits;
 mod load;
 mod mapping;
@@ -46,6 +47,7 @@ pub use self::{
     environment::Environment,
     error::{Error, Errors, Mistake, Warning},
     grant::{GrantTls, HttpGrant},
+    http_header::HttpHeader,
     limits::Limits,
     load::{host_files, load, load_each},
     mapping::TopicMapping,

@@ -103,12 +103,13 @@
 //! capability.rs            what a guest may reach
 //!   capability/destination.rs  grants: their grammar, matching, printing
 //!   capability/address.rs      which addresses a granted name may lead to
-//!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it
 //!   capability/observe.rs      counts what nothing grants instead of refusing it, for a first file
 //!   capability/limit.rs        every limit by name, and how often a connector ran into each
 //!   capability/files.rs        granted folders: files/account.rs counts what stands in them, files/change.rs changes it,
 //!                              files/wasi.rs is wasi:filesystem over them
 //!   capability/rate.rs         bytes per second
+//!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it, http/inject.rs
+//!                              adds headers and signatures that the guest never sees
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
 //! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/limits.rs: limits that were

@@ -4,7 +4,13 @@ use secrecy::SecretString;
 use serde_spanned::Spanned;
 
 use super::{
-    Mode, ceiling, dirs, grant::HttpGrant, mistake::Mistake, raw, resolver::Resolver, snippet::Place,
+    Mode, ceiling, dirs,
+    grant::HttpGrant,
+    http_header::{self, HttpHeader},
+    mistake::Mistake,
+    raw,
+    resolver::Resolver,
+    snippet::Place,
     topic::TopicPattern,
 };
 use crate::capability::files;
@@ -20,17 +26,24 @@ pub struct Capabilities {
     pub http: Vec<HttpGrant>,
     /// The folders that it may use; no two meet in what the guest calls them.
     pub dirs: Vec<files::Grant>,
+    /// What the host adds to those requests; each within one of the grants.
+    pub http_headers: Vec<HttpHeader>,
     /// Its whole environment, sorted by name.
     pub env: Vec<(String, SecretString)>,
 }
 
 impl Capabilities {
     pub(super) fn resolve(written: &raw::Capabilities, resolver: &mut Resolver<'_>) -> Self {
+        let http: Vec<_> = written.http.iter().filter_map(|grant| http(grant, resolver)).collect();
+        // What a grant that is not understood would have covered can't be known.
+        let granted = (http.len() == written.http.len()).then_some(http.as_slice());
+        let http_headers = http_header::resolve(&written.http_headers, granted, resolver);
         Self {
             mode: Mode::resolve(&written.mode, resolver),
             topics: written.topics.iter().filter_map(|topic| pattern(topic, resolver)).collect(),
-            http: written.http.iter().filter_map(|grant| http(grant, resolver)).collect(),
             dirs: dirs::resolve(&written.dirs, resolver),
+            http,
+            http_headers,
             env: written.env.iter().filter_map(|(name, value)| variable(name, value, resolver)).collect(),
         }
     }

@@ -50,6 +50,18 @@ pub enum Caution {
     /// A token that stands in the file.
     #[error("`token` stands in the file in clear text")]
     TokenInFile,
+    /// A secret of a header that stands in the file.
+    #[error("`{key}` stands in the file in clear text")]
+    SecretInFile {
+        /// The key.
+        key: &'static str,
+    },
+    /// A secret that is sent without TLS.
+    #[error("what is added for `{url}` travels in clear text")]
+    SecretInClear {
+        /// The URL, as written.
+        url: String,
+    },
     /// Dead letters that the connector may consume.
     #[error("the grant `{pattern}` lets the connector consume its own dead letters")]
     DeadLetterGranted {
@@ -88,6 +100,8 @@ impl Caution {
             Self::NearKey { nearest, .. } => format!("did you mean `{nearest}`?"),
             Self::DefaultPort { .. } => "write the port, as in `http://127.0.0.1:6650`".into(),
             Self::TokenInFile => "write `token = \"${env:DANUBE_TOKEN}\"`, or `token_file = \"...\"`".into(),
+            Self::SecretInFile { key } => format!("write `{key} = \"${{env:NAME}}\"` or `{key} = \"${{file:PATH}}\"`"),
+            Self::SecretInClear { .. } => "write an `https://` URL, in the grant as well".into(),
             Self::DeadLetterGranted { .. } => "choose a dead-letter topic outside of the grant".into(),
             Self::Observes => {
                 "let it do all that it does, write the grants that are printed when it stops, and remove the line".into()

@@ -32,7 +32,11 @@ pub(super) fn conceal(text: &str) -> String {
 
 /// Stars the line from the first `key =` on whose key sounds secret.
 fn conceal_values(line: &str) -> String {
-    let secret = |at: &usize| sounds_secret(last_word(line.get(..*at).unwrap_or_default()));
+    let secret = |at: &usize| {
+        let key = last_word(line.get(..*at).unwrap_or_default());
+        // `value` is the secret of a header; elsewhere it is too plain a word to hide.
+        key == "value" || sounds_secret(key)
+    };
     match line.match_indices('=').map(|(at, _)| at).find(secret) {
         Some(at) => {
             let (key, value) = line.split_at(at);

@@ -181,7 +181,7 @@ fn accept<T>(read: Result<T, Error>, place: Range<usize>, resolver: &mut Resolve
 }
 
 /// What to write instead. `url` is as the file writes it.
-fn help(error: &Error, url: &str) -> String {
+pub(super) fn help(error: &Error, url: &str) -> String {
     match error {
         Error::NoScheme => format!("write `https://{url}`, or `http://{url}` without TLS"),
         Error::Url(_) | Error::Scheme | Error::Port => "write it like `https://example.com`".into(),

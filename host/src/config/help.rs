@@ -1,6 +1,7 @@
 //! The way out of each mistake: the line to write, or the word that was probably meant.
 
 use super::mistake::Mistake;
+use crate::capability::http::HeaderError;
 
 impl Mistake {
     /// What to write instead, or where to look. One line, or several lines of TOML.
@@ -46,6 +47,21 @@ impl Mistake {
             Self::BadGuestPath { better, .. } => format!("write `guest = \"{better}\"`"),
             Self::FoldersMeet { .. } => "give each folder a path of its own, none within another".into(),
             Self::QuotaUnused => "remove it, or write `mode = \"rw\"`".into(),
+            Self::HeaderNotGranted { url } => {
+                format!("write a URL below a granted one, or grant this one under [capabilities]: http = [\"{url}\"]")
+            }
+            Self::BadHeader { reason: HeaderError::Connection, .. } => "remove it: the host sets it as the connection needs it".into(),
+            Self::BadHeader { reason: HeaderError::Signature, .. } => {
+                "write `sign = \"aws-sigv4\"` with `service`, `region` and the keys instead of `header` and `value`".into()
+            }
+            Self::BadHeader { reason: HeaderError::Name | HeaderError::Value, .. } => {
+                "write it like `header = \"Authorization\"`".into()
+            }
+            Self::BadSecret { .. } => {
+                "look at what its reference stands for: one line, without a blank at its ends; an empty variable leaves one".into()
+            }
+            Self::NotBeside { .. } => "write `header` and `value`, or `sign` with its keys, one table for each".into(),
+            Self::HeaderTwice { .. } => "remove one; of URLs that differ the longer path wins".into(),
             Self::BadVariable { .. } => "use letters, digits and `_`".into(),
             Self::BadTopic { pattern: false, .. } => {
                 "write `/namespace/topic`, of letters, digits, `_` and `-`".into()

@@ -4,7 +4,7 @@
 use std::{fmt, ops::RangeInclusive, path::PathBuf};
 
 use super::policy::Rule;
-use crate::capability::destination;
+use crate::capability::{destination, http::HeaderError};
 
 /// One mistake in a connector's file, or in what was asked to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -233,6 +233,42 @@ pub enum Mistake {
     /// A quota where nothing is written.
     #[error("`quota` has no effect on a folder that is only read")]
     QuotaUnused,
+    /// A header for requests that the connector can't make.
+    #[error("`{url}` is within no `http` grant")]
+    HeaderNotGranted {
+        /// As written.
+        url: String,
+    },
+    /// A header that no file can set.
+    #[error("`{name}` cannot be set here: {reason}")]
+    BadHeader {
+        /// As written.
+        name: String,
+        /// Why.
+        reason: HeaderError,
+    },
+    /// A secret that can't be sent. Its text says nothing of it.
+    #[error("`{key}` cannot be sent: it is empty, has blanks around it, or holds something else than visible ASCII")]
+    BadSecret {
+        /// The key that it stands at.
+        key: &'static str,
+    },
+    /// Keys of a header at a signature, or the other way round.
+    #[error("`{key}` cannot stand beside `{beside}`")]
+    NotBeside {
+        /// The key that is too many.
+        key: &'static str,
+        /// What it stands beside.
+        beside: &'static str,
+    },
+    /// Two values for one header of the same requests.
+    #[error("`{header}` is set in line {line} already, for the same URL")]
+    HeaderTwice {
+        /// The header.
+        header: String,
+        /// The line of the first, from 1.
+        line: usize,
+    },
     /// Not the name of an environment variable.
     #[error("`{name}` cannot be the name of a variable")]
     BadVariable {

@@ -8,11 +8,16 @@ use serde_spanned::Spanned;
 
 use super::{
     Broker, Capabilities, Component, Config, DeadLetter, GrantTls, HttpGrant, Limits, Processing, Retry, Token,
-    conceal::REDACTED, raw, secret::Guarded, units,
+    conceal::REDACTED,
+    http_header::{HttpHeader, Signing},
+    raw,
+    secret::Guarded,
+    units,
 };
 use crate::capability::{
     destination::Grant,
     files::{self, Access},
+    http::Addition,
 };
 
 /// The config as TOML. Secrets are shown as `<redacted>`.
@@ -91,12 +96,15 @@ fn write_broker(Broker { url: _, tls, token, admin_url, ack_timeout }: &Broker) 
     }
 }
 
-fn write_capabilities(Capabilities { mode, topics, http, dirs, env }: &Capabilities) -> raw::Capabilities {
+fn write_capabilities(
+    Capabilities { mode, topics, http, dirs, http_headers, env }: &Capabilities,
+) -> raw::Capabilities {
     raw::Capabilities {
         mode: text(mode.as_str()),
         topics: topics.iter().map(|topic| spanned(topic.to_string())).collect(),
         http: http.iter().map(|grant| spanned(write_grant(grant))).collect(),
         dirs: dirs.iter().map(|grant| spanned(write_dir(grant))).collect(),
+        http_headers: http_headers.iter().map(|header| spanned(write_header(header))).collect(),
         env: env.iter().map(|(name, _)| (name.clone(), spanned(REDACTED.to_owned()))).collect(),
     }
 }
@@ -126,6 +134,27 @@ fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
         client_key: identity.as_ref().and_then(|identity| file(&identity.client_key)),
         min_tls: min.and_then(|min| text(min.as_str())),
     }))
+}
+
+fn write_header(HttpHeader { url, injection }: &HttpHeader) -> raw::HttpHeader {
+    let url = guarded(url);
+    let redacted = || text(REDACTED);
+    match &injection.addition {
+        Addition::Header(name, _) => {
+            raw::HttpHeader { url, header: text(name), value: redacted(), ..raw::HttpHeader::default() }
+        }
+        Addition::AwsSigV4(signer) => raw::HttpHeader {
+            url,
+            header: None,
+            value: None,
+            sign: text(Signing::AwsSigV4.as_str()),
+            service: text(signer.service()),
+            region: text(signer.region()),
+            access_key_id: redacted(),
+            secret_access_key: redacted(),
+            session_token: signer.is_temporary().then(redacted).flatten(),
+        },
+    }
 }
 
 fn write_limits(limits: &Limits) -> raw::Limits {

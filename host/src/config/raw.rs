@@ -66,6 +66,8 @@ pub(super) struct Capabilities {
     pub(super) topics: Vec<Text>,
     pub(super) http: Vec<Spanned<HttpGrant>>,
     pub(super) dirs: Vec<Spanned<Dir>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) http_headers: Vec<Spanned<HttpHeader>>,
     pub(super) env: BTreeMap<String, Text>,
 }
 
@@ -98,6 +100,21 @@ pub(super) struct HttpTable {
     pub(super) client_cert: Option<Text>,
     pub(super) client_key: Option<Text>,
     pub(super) min_tls: Option<Text>,
+}
+
+/// A header that the host adds, or with `sign` a signature.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct HttpHeader {
+    pub(super) url: Option<Text>,
+    pub(super) header: Option<Text>,
+    pub(super) value: Option<Text>,
+    pub(super) sign: Option<Text>,
+    pub(super) service: Option<Text>,
+    pub(super) region: Option<Text>,
+    pub(super) access_key_id: Option<Text>,
+    pub(super) secret_access_key: Option<Text>,
+    pub(super) session_token: Option<Text>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

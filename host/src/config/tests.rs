@@ -76,6 +76,9 @@ fn the_reference_has_every_key_and_no_other() {
     assert_eq!(keys(&["processing"]), known(keys_of::<raw::Processing>()));
     assert_eq!(keys(&["dead_letter"]), known(keys_of::<raw::DeadLetter>()));
     assert_eq!(keys(&["settings", "topic_mappings"]), known(keys_of::<raw::TopicMapping>()));
+    for key in keys_of::<raw::HttpHeader>() {
+        assert!(text.contains(key), "the reference does not explain `{key}` of a header");
+    }
     for key in keys_of::<raw::HttpTable>() {
         assert!(text.contains(&format!("#   {key} ")), "the reference does not explain `{key}` of a grant");
     }
@@ -86,7 +89,10 @@ fn the_examples_of_the_reference_are_good() {
     let text = reference_with_examples();
     // A token wants TLS, and there can be one only.
     let text = text.replace("http://127.0.0.1:6650", "https://127.0.0.1:6650").replace("token = \"$", "#token = \"$");
-    let config = parse(&text);
+    // A header wants a grant around its URL.
+    let text = text.replace("http = []", "http = [\"https://api.example.com\"]");
+    let config = parse_with(&text, &[("API_TOKEN", "token")]);
+    assert_eq!(config.capabilities.http_headers.len(), 1);
     assert_eq!(config.mappings[0].subscription_type, Some(SubscriptionType::KeyShared));
     assert_eq!(config.processing.metrics_port, Some(9090));
     assert!(config.broker.tls.is_some_and(|tls| tls.identity.is_some()));
@@ -110,7 +116,7 @@ const FULL: &str = include_str!("golden/full.toml");
 
 #[test]
 fn every_key_is_understood() {
-    let config = parse(FULL);
+    let config = parse_with(FULL, &[("KEY", "key")]);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert_eq!((config.connector_name.as_str(), config.instances), ("orders-to-http", 4));
     assert_eq!(config.component.path, Path::new("/etc/danube/sink.wasm"));
@@ -127,7 +133,7 @@ fn every_key_is_understood() {
     assert_eq!(config.processing.log_level, tracing::Level::WARN);
 
     let [orders, users] = config.mappings.as_slice() else { panic!("{:?}", config.mappings) };
-    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 51));
+    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 64));
     assert_eq!(orders.subscription_type, Some(SubscriptionType::KeyShared));
     assert_eq!((orders.batch_size, orders.batch_bytes), (Some(500), Some(64 << 10)));
     assert_eq!(orders.flush_interval, Some(Duration::from_millis(250)));
@@ -143,7 +149,7 @@ fn every_key_is_understood() {
 
 #[test]
 fn folders_are_granted_from_the_files_own() {
-    let [spool, maps] = parse(FULL).capabilities.dirs.try_into().unwrap();
+    let [spool, maps] = parse_with(FULL, &[("KEY", "key")]).capabilities.dirs.try_into().unwrap();
     let access = Access::Write { quota: 3 << 29 };
     assert_eq!(spool, files::Grant { host: "/etc/danube/spool".into(), guest: "/spool".into(), access });
     assert_eq!(maps, files::Grant { host: "/srv/maps".into(), guest: "/maps".into(), access: Access::Read });
@@ -151,7 +157,7 @@ fn folders_are_granted_from_the_files_own() {
 
 #[test]
 fn grants_are_taken_apart() {
-    let config = parse(FULL);
+    let config = parse_with(FULL, &[("KEY", "key")]);
     let printed: Vec<_> = config.capabilities.http.iter().map(|granted| granted.grant.to_string()).collect();
     let below = concat!(
         r#"{ url = "https://*.example.com", methods = ["POST", "PUT"], path = "/a/b/", "#,
@@ -187,7 +193,7 @@ fn subscription_types_are_read_as_people_write_them() {
 #[test]
 fn what_is_printed_loads_as_the_same() {
     for text in [MINIMAL, FULL] {
-        let config = parse(text);
+        let config = parse_with(text, &[("KEY", "key")]);
         let printed = print_config(&config);
         let again = parse(&printed);
         assert_eq!(print_config(&again), printed);
@@ -199,7 +205,7 @@ fn what_is_printed_loads_as_the_same() {
 
 #[test]
 fn a_config_is_printed_as_a_file() {
-    expect_test::expect_file!["golden/full.txt"].assert_eq(&print_config(&parse(FULL)));
+    expect_test::expect_file!["golden/full.txt"].assert_eq(&print_config(&parse_with(FULL, &[("KEY", "key")])));
 }
 
 #[test]
@@ -222,6 +228,18 @@ fn references_are_resolved_and_never_shown() {
         component = { path = "sink.wasm", settings = "mine" }
         capabilities.http = ["https://${env:HOST}", { url = "https://${env:HOST}/x", methods = ["GET"] }]
         capabilities.env = { KEY = "${env:KEY}" }
+        [[capabilities.http_headers]]
+        url = "https://${env:HOST}/x/"
+        header = "Authorization"
+        value = "Bearer ${env:KEY}"
+        [[capabilities.http_headers]]
+        url = "https://${env:HOST}/"
+        sign = "aws-sigv4"
+        service = "s3"
+        region = "eu-central-1"
+        access_key_id = "${env:KEY}"
+        secret_access_key = "${file:password}"
+        session_token = "${env:KEY}"
         [broker]
         token = "Bearer ${env:KEY}"
         admin_url = "https://${env:HOST}:50051"
@@ -263,7 +281,7 @@ fn references_are_resolved_and_never_shown() {
             assert!(!rendering.contains(secret), "{secret} shows in:\n{rendering}");
         }
     }
-    assert_eq!(print_config(&config).matches("<redacted>").count(), 10);
+    assert_eq!(print_config(&config).matches("<redacted>").count(), 16);
 }
 
 #[test]

@@ -49,9 +49,11 @@ pub(super) fn gate(
     hits: Arc<LimitHits>,
 ) -> Result<Arc<Gate>, Failure> {
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
+    let injections = config.capabilities.http_headers.iter().map(|header| header.injection.clone()).collect();
     let limits = &config.limits;
     let options = GateOptions {
         tls: config.capabilities.http.iter().enumerate().filter_map(tls).collect::<Result<_, _>>()?,
+        injections,
         connect_timeout: limits.http_connect_timeout,
         first_byte_timeout: limits.http_first_byte_timeout,
         request_timeout: limits.http_timeout,
