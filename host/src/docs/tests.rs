@@ -94,8 +94,9 @@ fn complete(part: Table, rest: Table) -> Table {
 #[test]
 fn connector_files_load_without_a_warning() {
     let receiver = ("DANUBE_DEV_RECEIVER", "http://127.0.0.1:8080");
-    let secrets = ["DANUBE_TOKEN", "WAREHOUSE_PASSWORD", "ORDERS_TOKEN"].map(|name| (name, "secret"));
-    let environment = Environment::from_pairs(secrets.into_iter().chain([receiver]));
+    let secrets = ["API_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DANUBE_TOKEN", "ORDERS_TOKEN"];
+    let secrets = secrets.into_iter().chain(["WAREHOUSE_PASSWORD"]).map(|name| (name, "secret"));
+    let environment = Environment::from_pairs(secrets.chain([receiver]));
     for Block { place, text, .. } in blocks("toml") {
         let part: Table = text.parse().unwrap_or_else(|error| panic!("{place}: {error}"));
         let is_whole = part.contains_key("connector_name");
