@@ -16,6 +16,7 @@ mod model;
 mod order;
 mod outage;
 mod schema;
+mod secrets;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");

@@ -148,7 +148,7 @@ fn addition(entry: &Written, resolver: &mut Resolver<'_>) -> Option<Addition> {
     let mut apart = |keys: &[(&'static str, &Option<raw::Text>)], beside| {
         for (key, text) in keys {
             if let Some(text) = text {
-                resolver.refuse(Place::Span(text.span()), Mistake::NotBeside { key: *key, beside });
+                resolver.refuse(Place::Span(text.span()), Mistake::NotBeside { key, beside });
             }
         }
     };

@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::capability::http::message;
 
+/// Names and values.
+type Given<'a> = &'a [(&'a str, &'a str)];
+
 /// 2013-05-24T00:00:00Z and 2015-08-30T12:36:00Z.
 const S3_TIME: Duration = Duration::from_secs(1_369_353_600);
 const IAM_TIME: Duration = Duration::from_secs(1_440_938_160);
@@ -16,7 +19,7 @@ fn signer(service: &str, (id, key): (&str, &str)) -> Signer {
 }
 
 /// The signature of a request as a guest gives it, after the URL parser.
-fn signed(signer: &Signer, at: Duration, line: &str, given: &[(&str, &str)], body: &str) -> HeaderMap {
+fn signed(signer: &Signer, at: Duration, line: &str, given: Given<'_>, body: &str) -> HeaderMap {
     let (method, url) = line.split_once(' ').unwrap();
     let uri = message::uri(message::url(url).unwrap()).unwrap();
     let given = given.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
@@ -53,7 +56,7 @@ fn iam_list_users() {
 fn s3_objects_and_buckets() {
     let signer = signer("s3", ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
     let put = [("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")];
-    let table: [(&str, &[(&str, &str)], &str, &str, &str); 4] = [
+    let table: [(&str, Given<'_>, &str, &str, &str); 4] = [
         (
             "GET https://examplebucket.s3.amazonaws.com/test.txt",
             &[("range", "bytes=0-9")],

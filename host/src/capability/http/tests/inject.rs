@@ -113,6 +113,22 @@ async fn a_guest_s_own_header_of_that_name_is_refused_where_the_host_sets_it() {
     assert!(body(&session, with_header(get_request(&server.url("/")), "x-api-key")).await.contains("|forged|"));
 }
 
+#[tokio::test]
+async fn what_is_only_observed_gets_nothing() {
+    let only_posts = Grant::parse("https://x.example").unwrap().with_methods(vec![::http::Method::POST]).unwrap();
+    let gate = gate(GateOptions {
+        injections: vec![header("https://x.example", "authorization", SECRET)],
+        observer: Some(Arc::new(Observer::new(None))),
+        ..GateOptions::new("orders", "orders.toml", vec![only_posts])
+    });
+    let added = |method: ::http::Method| {
+        let route = gate.check(&method, &"https://x.example/".parse().unwrap()).unwrap();
+        format!("{:?}", gate.additions(&route))
+    };
+    assert_eq!(added(::http::Method::POST), r#"Additions([Header("authorization", Sensitive)])"#);
+    assert_eq!(added(::http::Method::DELETE), "Additions([])");
+}
+
 /// Signed by the host, and checked by the endpoint with its own arithmetic.
 #[tokio::test]
 async fn a_signature_holds_for_every_body_and_path() {
@@ -197,6 +213,8 @@ async fn no_trace_shows_it() {
     let plain = elsewhere(Server::start(mirror()));
     let (tls, certificate) = elsewhere(Server::start_tls(Router::new().fallback(|| async { "ok" })));
     let broken = elsewhere(raw("nonsense"));
+    // With one subscriber alone, what a thread without one reaches first is taken for switched off everywhere.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let capture = Capture::start();
     let scopes = [plain.url("/"), format!("https://localhost:{}/", tls.address.port()), broken];
     let added = |scope: &String| [header(scope, "x-api-key", "hidden-api-key"), signature(scope, "s3")];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::Request as Incoming;
+use axum::{extract::Request as Incoming, http::HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::KEY;
@@ -27,7 +27,7 @@ pub(super) async fn check(request: Incoming) -> String {
     let scope: Vec<&str> = credential.split('/').collect();
     let [_, day, region, service, "aws4_request"] = scope[..] else { return format!("bad scope {scope:?}") };
     let required = ["host", "x-amz-date", "x-amz-security-token"].into_iter();
-    let sent = head.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
+    let sent = head.headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
     for name in required.chain(sent) {
         if !names.split(';').any(|signed| signed == name) {
             return format!("{name} is not signed");
