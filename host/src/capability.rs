@@ -1,8 +1,8 @@
 //! What a guest may reach, and the gate that decides it. Nothing is reached unless the connector's file grants it: a
 //! destination names who may be called ([`destination`]), an address policy says where that name may lead
-//! ([`address`]), and every HTTP request passes one decision ([`http`]). [`observe`] counts instead of refusing, for writing
-//! a first file. Folders are reached through [`files`]. Guest output is captured by [`logging`]. What there is only so much
-//! of is named in [`limit`].
+//! ([`address`]), and every HTTP request ([`http`]), lookup and connection ([`sockets`]) is decided by them. [`observe`]
+//! counts instead of refusing, for writing a first file. Folders are reached through [`files`]. Guest output is captured by
+//! [`logging`]. What there is only so much of is named in [`limit`].
 
 pub mod address;
 pub mod destination;
@@ -12,3 +12,6 @@ pub mod limit;
 pub mod logging;
 pub mod observe;
 pub mod rate;
+pub mod resolver;
+pub mod sockets;
+pub mod tls;

@@ -46,7 +46,7 @@ pub use self::{
     caution::Caution,
     environment::Environment,
     error::{Error, Errors, Mistake, Warning},
-    grant::{GrantTls, HttpGrant},
+    grant::{GrantTls, HttpGrant, SocketGrant},
     http_header::HttpHeader,
     limits::Limits,
     load::{host_files, load, load_each},

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    capability::{files, files::Folders, http::Gate, limit::LimitHits, observe::Observer},
+    capability::{files, limit::LimitHits, observe::Observer},
     config::Config,
-    guest::{self, Component, ConsumerConfig, Engine},
+    guest::{self, Component, ConsumerConfig, Engine, InstanceOptions},
     metrics::Metrics,
     pipeline::{Backoff, Lane, LaneParts, LaneState},
     placement::{Threads, placed},
@@ -41,6 +41,8 @@ enum Failure {
     Gate(std::io::Error),
     #[error("{error}\n --> {}", file.display())]
     Folders { error: files::Error, file: PathBuf },
+    #[error("cannot set up the connector's sockets: {0}")]
+    Sockets(std::io::Error),
     #[error(transparent)]
     Plan(Box<plan::Refusal>),
     #[error(transparent)]
@@ -98,7 +100,10 @@ impl Connector {
         let folders = folders.map_err(|error| Failure::Folders { error, file: self.config.file.clone() })?;
         let gate = build::gate(&self.config, observer.clone(), hits)?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
-        let processor = |instance| self.processor(&component, &gate, &folders, instance);
+        let sockets = build::sockets(&self.config, gate.hits().clone())?;
+        self.metrics.watch_sockets(&self.config.connector_name, sockets.stats().clone());
+        let options = |instance| build::instance_options(&self.config, instance, &gate, &sockets, &folders);
+        let processor = |instance| self.processor(&component, options(instance));
         let mut first = processor(0);
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
         let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag);
@@ -127,9 +132,8 @@ impl Connector {
         Ok(component)
     }
 
-    fn processor(&self, component: &Component, gate: &Arc<Gate>, folders: &Folders, instance: u32) -> GuestProcessor {
+    fn processor(&self, component: &Component, options: InstanceOptions) -> GuestProcessor {
         let started = self.metrics.instances(&self.config.connector_name);
-        let options = build::instance_options(&self.config, instance, gate, folders);
         GuestProcessor::new(component.clone(), options, started)
     }
 

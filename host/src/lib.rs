@@ -103,6 +103,10 @@
 //! capability.rs            what a guest may reach
 //!   capability/destination.rs  grants: their grammar, matching, printing
 //!   capability/address.rs      which addresses a granted name may lead to
+//!   capability/sockets.rs      every lookup, connection and datagram; sockets/wasi.rs puts wasi:sockets behind it, and
+//!                              sockets/tls.rs does wasi:tls
+//!   capability/resolver.rs     names to addresses
+//!   capability/tls.rs          how TLS is spoken under a grant
 //!   capability/observe.rs      counts what nothing grants instead of refusing it, for a first file
 //!   capability/limit.rs        every limit by name, and how often a connector ran into each
 //!   capability/files.rs        granted folders: files/account.rs counts what stands in them, files/change.rs changes it,
@@ -112,8 +116,8 @@
 //!                              adds headers and signatures that the guest never sees
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
-//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/limits.rs: limits that were
-//!                          hit, metrics/observers.rs: connectors that observe)
+//! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/sockets.rs: sockets,
+//!                          metrics/limits.rs: limits that were hit, metrics/observers.rs: connectors that observe)
 //! status.rs                what connectors and lanes are doing
 //! placement.rs             which thread a connector works on: a busy one gets its own
 //! server.rs                /metrics, /livez, /readyz, /status

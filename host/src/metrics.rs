@@ -9,6 +9,7 @@ use std::{
 mod gates;
 mod limits;
 mod observers;
+mod sockets;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -17,12 +18,13 @@ use prometheus_client::{
 };
 
 use crate::{
-    capability::{http::GateStats, limit::LimitHits, observe::Observer},
+    capability::{http::GateStats, limit::LimitHits, observe::Observer, sockets::SocketStats},
     placement::BusySeconds,
 };
 use gates::Gates;
 use limits::Limits;
 use observers::Observers;
+use sockets::Sockets;
 
 /// The metrics of one host.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct Metrics {
     gates: Gates,
     observers: Observers,
     limits: Limits,
+    sockets: Sockets,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -178,7 +181,9 @@ impl Default for Metrics {
         registry.register_collector(Box::new(observers.clone()));
         let limits = Limits::default();
         registry.register_collector(Box::new(limits.clone()));
-        Self { registry, lanes, health, instances, busy, gates, observers, limits }
+        let sockets = Sockets::default();
+        registry.register_collector(Box::new(sockets.clone()));
+        Self { registry, lanes, health, instances, busy, gates, observers, limits, sockets }
     }
 }
 
@@ -203,6 +208,11 @@ impl Metrics {
 
     pub(crate) fn busy(&self, connector: &str) -> BusySeconds {
         self.busy.get_or_create_owned(&ConnectorLabels { connector: connector.to_owned() })
+    }
+
+    /// Shows what a connector tries with sockets from now on.
+    pub(crate) fn watch_sockets(&self, connector: &str, stats: Arc<SocketStats>) {
+        self.sockets.watch(connector, stats);
     }
 
     /// Shows what passes a connector's gate from now on.

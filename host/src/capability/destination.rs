@@ -150,6 +150,11 @@ impl Grant {
         self.scheme == target.scheme && self.ports.contains(target.port) && self.host.matches(&target.host)
     }
 
+    /// Whether it names `host`, for whatever port.
+    pub fn covers_host(&self, host: &Host<String>) -> bool {
+        self.host.matches(host)
+    }
+
     /// Whether `method` is among the methods.
     pub fn covers_method(&self, method: &Method) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.contains(method))

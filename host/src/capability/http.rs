@@ -25,6 +25,8 @@ use super::{
     limit::{Limit, LimitHits},
     observe::Observer,
     rate::Rate,
+    resolver::Resolver,
+    tls::TlsOptions,
 };
 
 mod body;
@@ -38,14 +40,16 @@ mod message;
 mod outgoing;
 mod session;
 mod stats;
-mod tls;
 mod wasi;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::inject::is_sendable;
-use self::{connection::Places, dial::Dialer};
+use self::{
+    connection::Places,
+    dial::{Dialer, Tcp},
+};
 pub use self::{
     error::Error,
     explain::{Decided, Decision, Denial, Reached, decide, dialled},
@@ -53,7 +57,6 @@ pub use self::{
     message::{Request, Response},
     session::Session,
     stats::GateStats,
-    tls::{TlsIdentity, TlsOptions, TlsVersion, UnknownVersion},
     wasi::WasiHooks,
 };
 
@@ -111,6 +114,8 @@ pub struct GateOptions {
     pub observer: Option<Arc<Observer>>,
     /// Where the connector's hits of its limits are counted.
     pub hits: Arc<LimitHits>,
+    /// Where names are looked up.
+    pub resolver: Resolver,
 }
 
 impl GateOptions {
@@ -138,6 +143,7 @@ impl GateOptions {
             extra_roots: Vec::new(),
             observer: None,
             hits,
+            resolver: Resolver::default(),
         }
     }
 }
@@ -208,6 +214,7 @@ impl Gate {
             extra_roots,
             observer,
             hits,
+            resolver,
         } = options;
         let concurrency = concurrency.max(1);
         let limits = Limits {
@@ -225,8 +232,10 @@ impl Gate {
         let places = Places::new(connections.max(1), hits.clone());
         let (groups, of_grant) = Group::divide(&grants, &tls);
         let client = |Group { tls, grants, .. }: Group| {
-            let tls = tls.client(&extra_roots)?;
-            let dialer = Dialer::new(grants, observer.clone(), connect_timeout, tls, places.clone(), stats.clone());
+            let mut tls = tls.client(&extra_roots)?;
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            let tcp = Tcp { grants: grants.into(), observer: observer.clone(), resolver: resolver.clone() };
+            let dialer = Dialer::new(tcp, connect_timeout, tls, places.clone(), stats.clone());
             Ok(client(dialer, &limits))
         };
         let clients = groups.into_iter().map(client).collect::<io::Result<_>>()?;

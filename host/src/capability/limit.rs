@@ -60,7 +60,7 @@ limits! {
     /// Handles that an instance holds.
     Resources = "resources", "limits.resources";
     /// Sockets that an instance has open.
-    OpenSockets = "sockets", "limits.sockets";
+    OpenSockets = "open_connections", "limits.open_connections";
     /// HTTP connections that the connector has open.
     HttpConnections = "http_connections", "limits.http_connections";
     /// HTTP exchanges that an instance has under way.

@@ -22,7 +22,8 @@ pub(super) fn access(area: Area, config: &Config) -> Access {
     match area {
         Area::Http if capabilities.http.is_empty() => Access::Refused(Some("http = [\"https://host:port\"]")),
         Area::Http => Access::Granted(capabilities.http.iter().map(ToString::to_string).collect()),
-        Area::Sockets => Access::Refused(None),
+        Area::Sockets if capabilities.sockets.is_empty() => Access::Refused(Some("sockets = [\"tcp://host:port\"]")),
+        Area::Sockets => Access::Granted(capabilities.sockets.iter().map(ToString::to_string).collect()),
         Area::Files if capabilities.dirs.is_empty() => {
             Access::Refused(Some("dirs = [{ host = \"/var/spool/x\", guest = \"/spool\", mode = \"ro\" }]"))
         }
@@ -55,8 +56,9 @@ pub(super) fn grants_against_imports(config: &Config, component: &Component) -> 
 fn key(area: Area) -> &'static str {
     match area {
         Area::Http => "http",
+        Area::Sockets => "sockets",
         Area::Environment => "env",
         Area::Files => "dirs",
-        Area::Sockets | Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => "",
+        Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => "",
     }
 }

@@ -5,7 +5,7 @@ use serde_spanned::Spanned;
 
 use super::{
     Mode, ceiling, dirs,
-    grant::HttpGrant,
+    grant::{HttpGrant, SocketGrant},
     http_header::{self, HttpHeader},
     mistake::Mistake,
     raw,
@@ -24,6 +24,8 @@ pub struct Capabilities {
     pub topics: Vec<TopicPattern>,
     /// Where it may send requests.
     pub http: Vec<HttpGrant>,
+    /// Where it may connect sockets.
+    pub sockets: Vec<SocketGrant>,
     /// The folders that it may use; no two meet in what the guest calls them.
     pub dirs: Vec<files::Grant>,
     /// What the host adds to those requests; each within one of the grants.
@@ -41,6 +43,7 @@ impl Capabilities {
         Self {
             mode: Mode::resolve(&written.mode, resolver),
             topics: written.topics.iter().filter_map(|topic| pattern(topic, resolver)).collect(),
+            sockets: written.sockets.iter().filter_map(|grant| socket(grant, resolver)).collect(),
             dirs: dirs::resolve(&written.dirs, resolver),
             http,
             http_headers,
@@ -52,6 +55,12 @@ impl Capabilities {
 fn http(written: &Spanned<raw::HttpGrant>, resolver: &mut Resolver<'_>) -> Option<HttpGrant> {
     let granted = HttpGrant::resolve(written, resolver)?;
     ceiling::http(&granted, written.span(), resolver);
+    Some(granted)
+}
+
+fn socket(written: &Spanned<raw::SocketGrant>, resolver: &mut Resolver<'_>) -> Option<SocketGrant> {
+    let granted = SocketGrant::resolve(written, resolver)?;
+    ceiling::socket(&granted, written.span(), resolver);
     Some(granted)
 }
 

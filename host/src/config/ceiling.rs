@@ -5,7 +5,9 @@ use std::{fmt, ops::Range};
 
 use serde_spanned::Spanned;
 
-use super::{HttpGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern};
+use super::{
+    HttpGrant, SocketGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern,
+};
 use crate::capability::{destination::Grant, files};
 
 /// Refuses a grant that no grant of the policy covers wholly.
@@ -13,6 +15,13 @@ pub(super) fn http(granted: &HttpGrant, place: Range<usize>, resolver: &mut Reso
     let subject = format!("`{granted}`");
     let covers = |allowed: &HttpGrant| allowed.grant.covers(&granted.grant);
     within(|rules| rules.http.as_ref(), "http", covers, &subject, place, resolver);
+}
+
+/// The same for a grant of sockets.
+pub(super) fn socket(granted: &SocketGrant, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let subject = format!("`{granted}`");
+    let covers = |allowed: &SocketGrant| allowed.grant.covers(&granted.grant);
+    within(|rules| rules.sockets.as_ref(), "sockets", covers, &subject, place, resolver);
 }
 
 /// Refuses a folder that the policy lets nobody have, or not so much of it.

@@ -23,6 +23,7 @@ const CASES: &[(&str, Variables)] = &[
     ("bad_grants", &[]),
     ("bad_http_headers", SECRETS),
     ("bad_name", &[]),
+    ("bad_sockets", &[]),
     ("bad_topic", &[]),
     ("bad_units", &[]),
     ("beyond_limits", &[]),

@@ -99,7 +99,7 @@ fn scope(entry: &Written, granted: Option<&[HttpGrant]>, resolver: &mut Resolver
     let scope = match Grant::parse(text.expose()) {
         Ok(scope) => scope,
         Err(error) => {
-            let help = grant::help(&error, &text.to_string());
+            let help = grant::help(&error, grant::HTTP, &text.to_string());
             resolver.refuse(place, Mistake::BadUrl { key: "url", reason: error.to_string(), help });
             return None;
         }

@@ -43,6 +43,8 @@ pub struct Limits {
     /// The most bytes that all instances of the connector together send in a second. From [`Self::UNBOUNDED_RATE`] on there is
     /// no bound.
     pub bytes_out_per_second: u64,
+    /// The most sockets and TLS sessions on them at a time.
+    pub open_connections: u32,
     /// The most log lines that are kept in a second.
     pub log_lines_per_second: u32,
     /// The most core modules that make up the instance.
@@ -86,6 +88,7 @@ impl Default for Limits {
             http_batch: 10_000,
             http_connections: 64,
             bytes_out_per_second: Self::UNBOUNDED_RATE,
+            open_connections: 64,
             log_lines_per_second: 200,
             core_instances: 1000,
             memories: 100,
@@ -155,6 +158,7 @@ impl Limits {
                 1 << 10..=1 << 50,
             ),
             http_concurrency: r.count("http_concurrency", &w.http_concurrency, default.http_concurrency, 1..=1024),
+            open_connections: r.count("open_connections", &w.open_connections, default.open_connections, 1..=1024),
             log_lines_per_second: r.count(
                 "log_lines_per_second",
                 &w.log_lines_per_second,

@@ -7,7 +7,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::{
-    Environment, HttpGrant, Limits,
+    Environment, HttpGrant, Limits, SocketGrant,
     error::Error,
     load,
     mistake::Mistake,
@@ -41,6 +41,7 @@ pub struct Policy(Option<Arc<Rules>>);
 pub(super) struct Rules {
     source: Arc<Source>,
     pub(super) http: Option<Spanned<Vec<HttpGrant>>>,
+    pub(super) sockets: Option<Spanned<Vec<SocketGrant>>>,
     pub(super) topics: Option<Spanned<Vec<TopicPattern>>>,
     pub(super) dead_letters: Option<Spanned<Vec<TopicPattern>>>,
     pub(super) dirs: Option<Spanned<Vec<FolderBound>>>,
@@ -131,6 +132,7 @@ impl Rules {
         Self {
             source,
             http: list(&w.http, |grant| HttpGrant::bound(grant, r)),
+            sockets: list(&w.sockets, |grant| SocketGrant::bound(grant, r)),
             topics: list(&w.topics, |topic| TopicPattern::resolve("topics", topic, r)),
             dead_letters: list(&w.dead_letters, |topic| TopicPattern::resolve("dead_letters", topic, r)),
             dirs: list(&w.dirs, |folder| FolderBound::resolve(folder, r)),

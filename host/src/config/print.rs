@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_spanned::Spanned;
 
 use super::{
-    Broker, Capabilities, Component, Config, DeadLetter, GrantTls, HttpGrant, Limits, Processing, Retry, Token,
+    Broker, Capabilities, Component, Config, DeadLetter, GrantTls, HttpGrant, Limits, Processing, Retry, SocketGrant,
+    Token,
     conceal::REDACTED,
     http_header::{HttpHeader, Signing},
     raw,
@@ -97,12 +98,13 @@ fn write_broker(Broker { url: _, tls, token, admin_url, ack_timeout }: &Broker) 
 }
 
 fn write_capabilities(
-    Capabilities { mode, topics, http, dirs, http_headers, env }: &Capabilities,
+    Capabilities { mode, topics, http, sockets, dirs, http_headers, env }: &Capabilities,
 ) -> raw::Capabilities {
     raw::Capabilities {
         mode: text(mode.as_str()),
         topics: topics.iter().map(|topic| spanned(topic.to_string())).collect(),
         http: http.iter().map(|grant| spanned(write_grant(grant))).collect(),
+        sockets: sockets.iter().map(|grant| spanned(write_socket(grant))).collect(),
         dirs: dirs.iter().map(|grant| spanned(write_dir(grant))).collect(),
         http_headers: http_headers.iter().map(|header| spanned(write_header(header))).collect(),
         env: env.iter().map(|(name, _)| (name.clone(), spanned(REDACTED.to_owned()))).collect(),
@@ -128,7 +130,7 @@ fn write_grant(grant: &HttpGrant) -> raw::HttpGrant {
         url: guarded(url),
         methods: grant.methods().map(methods),
         path: path.and_then(text),
-        addresses: grant.addresses().iter().map(|range| spanned(range.to_string())).collect(),
+        addresses: write_addresses(grant),
         ca_cert: ca_cert.as_deref().and_then(file),
         client_cert: identity.as_ref().and_then(|identity| file(&identity.client_cert)),
         client_key: identity.as_ref().and_then(|identity| file(&identity.client_key)),
@@ -157,6 +159,22 @@ fn write_header(HttpHeader { url, injection }: &HttpHeader) -> raw::HttpHeader {
     }
 }
 
+fn write_socket(SocketGrant { grant, text: url, tls, line: _ }: &SocketGrant) -> raw::SocketGrant {
+    let GrantTls { ca_cert, identity, min } = tls;
+    raw::SocketGrant::Table(Box::new(raw::SocketTable {
+        url: guarded(url),
+        addresses: write_addresses(grant),
+        ca_cert: ca_cert.as_deref().and_then(file),
+        client_cert: identity.as_ref().and_then(|identity| file(&identity.client_cert)),
+        client_key: identity.as_ref().and_then(|identity| file(&identity.client_key)),
+        min_tls: min.and_then(|min| text(min.as_str())),
+    }))
+}
+
+fn write_addresses(grant: &Grant) -> Vec<raw::Text> {
+    grant.addresses().iter().map(|range| spanned(range.to_string())).collect()
+}
+
 fn write_limits(limits: &Limits) -> raw::Limits {
     let Limits {
         memory,
@@ -173,6 +191,7 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         http_batch,
         http_connections,
         bytes_out_per_second,
+        open_connections,
         log_lines_per_second,
         core_instances,
         memories,
@@ -201,6 +220,7 @@ fn write_limits(limits: &Limits) -> raw::Limits {
         http_batch: integer(*http_batch),
         http_connections: integer(*http_connections),
         bytes_out_per_second: size(*bytes_out_per_second),
+        open_connections: integer(*open_connections),
         log_lines_per_second: integer(*log_lines_per_second),
         core_instances: integer(*core_instances),
         memories: integer(*memories),

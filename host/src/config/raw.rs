@@ -1,7 +1,7 @@
 //! A connector's file as written: one struct for each table, strings with their references, nothing judged but its type.
 //! Read, it keeps where each value stands; written, it is what `--print-config` shows.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -65,6 +65,7 @@ pub(super) struct Capabilities {
     pub(super) mode: Option<Text>,
     pub(super) topics: Vec<Text>,
     pub(super) http: Vec<Spanned<HttpGrant>>,
+    pub(super) sockets: Vec<Spanned<SocketGrant>>,
     pub(super) dirs: Vec<Spanned<Dir>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) http_headers: Vec<Spanned<HttpHeader>>,
@@ -80,12 +81,15 @@ pub(super) struct Dir {
     pub(super) quota: Option<Quantity>,
 }
 
+pub(super) type HttpGrant = UrlOr<HttpTable>;
+pub(super) type SocketGrant = UrlOr<SocketTable>;
+
 /// A URL, or a table that narrows one.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum HttpGrant {
+pub(super) enum UrlOr<T> {
     Url(String),
-    Table(Box<HttpTable>),
+    Table(Box<T>),
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -119,6 +123,18 @@ pub(super) struct HttpHeader {
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct SocketTable {
+    pub(super) url: Option<Text>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) addresses: Vec<Text>,
+    pub(super) ca_cert: Option<Text>,
+    pub(super) client_cert: Option<Text>,
+    pub(super) client_key: Option<Text>,
+    pub(super) min_tls: Option<Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct Limits {
     pub(super) memory: Option<Quantity>,
     pub(super) call_timeout: Option<Quantity>,
@@ -134,6 +150,7 @@ pub(super) struct Limits {
     pub(super) http_batch: Option<Integer>,
     pub(super) http_connections: Option<Integer>,
     pub(super) bytes_out_per_second: Option<Quantity>,
+    pub(super) open_connections: Option<Integer>,
     pub(super) log_lines_per_second: Option<Integer>,
     pub(super) core_instances: Option<Integer>,
     pub(super) memories: Option<Integer>,
@@ -234,27 +251,27 @@ impl Visitor<'_> for TextOrNumber {
     }
 }
 
-impl<'de> Deserialize<'de> for HttpGrant {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for UrlOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UrlOrTable)
+        deserializer.deserialize_any(UrlOrTable(PhantomData))
     }
 }
 
 /// Unlike serde's untagged enums this keeps the place and the words of a mistake within the table.
-struct UrlOrTable;
+struct UrlOrTable<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for UrlOrTable {
-    type Value = HttpGrant;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for UrlOrTable<T> {
+    type Value = UrlOr<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a URL or a table with a `url`")
     }
 
-    fn visit_str<E>(self, url: &str) -> Result<HttpGrant, E> {
-        Ok(HttpGrant::Url(url.to_owned()))
+    fn visit_str<E>(self, url: &str) -> Result<UrlOr<T>, E> {
+        Ok(UrlOr::Url(url.to_owned()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HttpGrant, A::Error> {
-        HttpTable::deserialize(MapAccessDeserializer::new(map)).map(|table| HttpGrant::Table(Box::new(table)))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UrlOr<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(|table| UrlOr::Table(Box::new(table)))
     }
 }

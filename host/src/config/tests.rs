@@ -15,7 +15,7 @@ use super::{
 };
 use crate::capability::{
     files::{self, Access},
-    http::TlsVersion,
+    tls::TlsVersion,
 };
 
 const MINIMAL: &str = r#"
@@ -79,7 +79,7 @@ fn the_reference_has_every_key_and_no_other() {
     for key in keys_of::<raw::HttpHeader>() {
         assert!(text.contains(key), "the reference does not explain `{key}` of a header");
     }
-    for key in keys_of::<raw::HttpTable>() {
+    for key in keys_of::<raw::HttpTable>().iter().chain(keys_of::<raw::SocketTable>()) {
         assert!(text.contains(&format!("#   {key} ")), "the reference does not explain `{key}` of a grant");
     }
 }
@@ -133,7 +133,7 @@ fn every_key_is_understood() {
     assert_eq!(config.processing.log_level, tracing::Level::WARN);
 
     let [orders, users] = config.mappings.as_slice() else { panic!("{:?}", config.mappings) };
-    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 64));
+    assert_eq!((orders.topic.as_str(), orders.line), ("/events/orders", 69));
     assert_eq!(orders.subscription_type, Some(SubscriptionType::KeyShared));
     assert_eq!((orders.batch_size, orders.batch_bytes), (Some(500), Some(64 << 10)));
     assert_eq!(orders.flush_interval, Some(Duration::from_millis(250)));
@@ -173,6 +173,12 @@ fn grants_are_taken_apart() {
     assert_eq!(*min, Some(TlsVersion::V1_3));
     assert!(config.capabilities.http[..3].iter().all(|granted| granted.tls == GrantTls::default()));
     assert_eq!(config.capabilities.http[0].text.to_string(), "https://ch.Example.com:8443");
+    let printed: Vec<_> = config.capabilities.sockets.iter().map(|granted| granted.grant.to_string()).collect();
+    let below = r#"{ url = "tcp://*.example.com:6379", addresses = ["10.0.0.0/8"] }"#;
+    assert_eq!(printed, [r#""tcp://db.internal:5432""#, r#""udp://10.0.0.0/8:514-516""#, below]);
+    let authorities = config.capabilities.sockets.iter().map(|granted| granted.tls.ca_cert.as_deref());
+    let authorities: Vec<_> = authorities.collect();
+    assert_eq!(authorities, [None, None, Some(Path::new("/etc/danube/redis.pem"))]);
 }
 
 #[test]

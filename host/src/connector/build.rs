@@ -1,25 +1,27 @@
 //! The last stage of a config: resolved values become the things that work with them. The only stage with I/O.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use secrecy::SecretString;
 
 use super::Failure;
 use crate::{
-    broker::{BrokerOptions, TlsOptions, Token},
+    broker::{self, BrokerOptions, Token},
     capability::{
         files::{self, Folders, Guarded},
-        http::{self, Gate, GateOptions},
+        http::{Gate, GateOptions},
         limit::LimitHits,
         logging::LogOptions,
         observe::Observer,
+        sockets::{SocketGrant, SocketOptions, Sockets},
+        tls::TlsOptions,
     },
     config::{self, Config},
     guest::{CompileLimits, InstanceLimits, InstanceOptions},
 };
 
 pub(crate) fn broker_options(broker: &config::Broker) -> BrokerOptions {
-    let tls = broker.tls.as_ref().map(|tls| TlsOptions {
+    let tls = broker.tls.as_ref().map(|tls| broker::TlsOptions {
         ca_cert: tls.ca_cert.clone(),
         client: tls.identity.as_ref().map(|identity| (identity.client_cert.clone(), identity.client_key.clone())),
     });
@@ -51,8 +53,10 @@ pub(super) fn gate(
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let injections = config.capabilities.http_headers.iter().map(|header| header.injection.clone()).collect();
     let limits = &config.limits;
+    let tls = config.capabilities.http.iter().enumerate();
+    let tls = tls.filter_map(|(at, granted)| Some(tls_options(&granted.tls)?.map(|options| (at, options))));
     let options = GateOptions {
-        tls: config.capabilities.http.iter().enumerate().filter_map(tls).collect::<Result<_, _>>()?,
+        tls: tls.collect::<io::Result<_>>().map_err(Failure::Gate)?,
         injections,
         connect_timeout: limits.http_connect_timeout,
         first_byte_timeout: limits.http_first_byte_timeout,
@@ -92,15 +96,30 @@ pub(crate) async fn folders(
     opened.unwrap_or_else(|cut_short| std::panic::resume_unwind(cut_short.into_panic()))
 }
 
-/// What a grant says about TLS, with its place, if it says something.
-fn tls((at, granted): (usize, &config::HttpGrant)) -> Option<Result<(usize, http::TlsOptions), Failure>> {
-    let config::GrantTls { ca_cert, identity, min } = &granted.tls;
-    if granted.tls == config::GrantTls::default() {
+/// The sockets of all instances of a connector.
+pub(super) fn sockets(config: &Config, hits: Arc<LimitHits>) -> Result<Arc<Sockets>, Failure> {
+    let grants = config.capabilities.sockets.iter().map(socket_grant).collect::<Result<_, _>>()?;
+    let options = SocketOptions {
+        open: config.limits.open_connections as usize,
+        hits,
+        ..SocketOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
+    };
+    Sockets::new(options).map(Arc::new).map_err(Failure::Sockets)
+}
+
+fn socket_grant(granted: &config::SocketGrant) -> Result<SocketGrant, Failure> {
+    let tls = tls_options(&granted.tls).transpose().map_err(Failure::Sockets)?;
+    Ok(SocketGrant { grant: granted.grant.clone(), tls })
+}
+
+/// What a grant says about TLS, if it says something.
+fn tls_options(written: &config::GrantTls) -> Option<io::Result<TlsOptions>> {
+    let config::GrantTls { ca_cert, identity, min } = written;
+    if *written == config::GrantTls::default() {
         return None;
     }
     let identity = identity.as_ref().map(|identity| (&*identity.client_cert, &*identity.client_key));
-    let read = http::TlsOptions::read(ca_cert.as_deref(), identity, min.unwrap_or_default());
-    Some(read.map(|options| (at, options)).map_err(Failure::Gate))
+    Some(TlsOptions::read(ca_cert.as_deref(), identity, min.unwrap_or_default()))
 }
 
 fn instance_limits(limits: &config::Limits) -> InstanceLimits {
@@ -108,7 +127,13 @@ fn instance_limits(limits: &config::Limits) -> InstanceLimits {
     InstanceLimits { memory, core_instances, memories, tables, resources, hostcall_fuel }
 }
 
-pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>, folders: &Folders) -> InstanceOptions {
+pub(super) fn instance_options(
+    config: &Config,
+    instance: u32,
+    gate: &Arc<Gate>,
+    sockets: &Arc<Sockets>,
+    folders: &Folders,
+) -> InstanceOptions {
     InstanceOptions {
         connector_name: config.connector_name.as_str().into(),
         instance,
@@ -118,6 +143,7 @@ pub(super) fn instance_options(config: &Config, instance: u32, gate: &Arc<Gate>,
         call_timeout: config.limits.call_timeout,
         start_timeout: config.limits.start_timeout,
         gate: gate.clone(),
+        sockets: sockets.clone(),
         folders: folders.clone(),
         log: LogOptions {
             min_level: config.processing.log_level,

@@ -166,6 +166,7 @@ fn the_page_on_operations_names_every_metric_and_no_other() {
     metrics.lane("c", "/t/t").received.inc();
     metrics.watch_gate("c", std::sync::Arc::default());
     metrics.watch_limits("c", std::sync::Arc::new(LimitHits::new("c")));
+    metrics.watch_sockets("c", std::sync::Arc::default());
     let text = metrics.encode();
     let name = |line: &str| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;

@@ -22,7 +22,7 @@ use super::{
     error::clip,
     state::State,
 };
-use crate::capability::files::HasFiles;
+use crate::capability::{files::HasFiles, sockets};
 
 /// How long a guest may compute before it makes room for other tasks. Deadlines are checked at the same moments.
 const TICK: Duration = Duration::from_millis(10);
@@ -208,6 +208,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     filesystem::types::add_to_linker::<State, HasFiles>(&mut linker, State::files)?;
     filesystem::preopens::add_to_linker::<State, HasFiles>(&mut linker, State::files)?;
     linker.allow_shadowing(false);
+    sockets::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     abi::add_to_linker(&mut linker)?;
     Ok(linker)

@@ -7,7 +7,7 @@ use wasmtime::Store;
 
 use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State};
 use crate::{
-    capability::{files::Folders, http::Gate, limit::Limit, logging::LogOptions},
+    capability::{files::Folders, http::Gate, limit::Limit, logging::LogOptions, sockets::Sockets},
     record::{Batch, Verdict},
 };
 
@@ -31,8 +31,10 @@ pub struct InstanceOptions {
     pub call_timeout: Duration,
     /// How long making the instance and `initialize` may take together.
     pub start_timeout: Duration,
-    /// Its way out.
+    /// Its way out for HTTP.
     pub gate: Arc<Gate>,
+    /// Its way out for sockets.
+    pub sockets: Arc<Sockets>,
     /// The folders that it may use.
     pub folders: Folders,
     /// How much of its output is logged.

@@ -1,12 +1,13 @@
-//! What the host keeps for one instance: a WASI with nothing in it but the granted environment, what it has open in the
-//! granted folders, its session on the gate, its log, and the account of its memory.
+//! What the host keeps for one instance: a WASI with nothing in it but the granted environment and sockets, what it has open
+//! in the granted folders, its session on the gate, its log, and the account of its memory.
 
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView, sockets::WasiSocketsCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 
 use super::{InstanceLimits, InstanceOptions};
 use crate::capability::{
@@ -14,6 +15,7 @@ use crate::capability::{
     http::{Session, WasiHooks},
     limit::{Limit, LimitHits},
     logging::GuestLog,
+    sockets::{GuestTls, SocketSession, SocketsHost, View},
 };
 
 /// Random bytes that one call may ask for: making them is not interrupted.
@@ -28,6 +30,8 @@ pub(super) struct State {
     files: Files,
     http: WasiHttpCtx,
     hooks: WasiHooks,
+    sockets: SocketSession,
+    tls: WasiTlsCtx,
     pub(super) session: Session,
     pub(super) log: GuestLog,
     pub(super) memory: MemoryAccount,
@@ -51,12 +55,15 @@ impl State {
     }
 
     fn new(options: &InstanceOptions) -> Self {
-        let InstanceOptions { connector_name, instance, env, limits, gate, folders, log, .. } = options;
+        let InstanceOptions { connector_name, instance, env, limits, gate, sockets, folders, log, .. } = options;
         let log = GuestLog::new(connector_name.clone(), *instance, log, gate.hits().clone());
         let session = gate.session(limits.memory);
+        let sockets = sockets.session();
         let mut wasi = WasiCtx::builder();
-        // Sockets are off, arguments none: what a builder starts with. It has no folders either: `Files` has them.
-        wasi.stdout(log.stdout()).stderr(log.stderr()).allow_tcp(false).allow_udp(false);
+        // Arguments are none, lookups are not wasmtime's: what a builder starts with. It has no folders either: `Files` has
+        // them.
+        wasi.stdout(log.stdout()).stderr(log.stderr());
+        sockets.configure(&mut wasi);
         for (name, value) in env {
             wasi.env(name, value.expose_secret());
         }
@@ -71,6 +78,8 @@ impl State {
             files: Files::new(folders.clone()),
             http,
             hooks: WasiHooks::new(session.clone()),
+            tls: WasiTlsCtxBuilder::new().provider(Box::new(GuestTls::new(sockets.clone()))).build(),
+            sockets,
             session,
             log,
             memory: MemoryAccount::new(limits.clone(), gate.hits().clone()),
@@ -95,6 +104,19 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+impl SocketsHost for State {
+    fn view(&mut self) -> View<'_> {
+        let Self { wasi, table, sockets, .. } = self;
+        View { wasi: WasiSocketsCtxView { ctx: wasi.sockets(), table }, session: sockets }
+    }
+}
+
+impl WasiTlsView for State {
+    fn tls(&mut self) -> WasiTlsCtxView<'_> {
+        WasiTlsCtxView { ctx: &mut self.tls, table: &mut self.table }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
         files::Folders,
         http::{Gate, GateOptions},
         logging::{LogOptions, capture::Capture},
+        sockets::{SocketOptions, Sockets},
     },
     record::{Batch, Order, Payload, PayloadFormat, Record, SchemaInfo, SubscriptionType, Verdict},
 };
@@ -23,6 +24,7 @@ mod before_start;
 mod cached;
 mod http;
 mod limits;
+mod sockets;
 
 /// One engine for all tests, as for a process.
 fn engine() -> &'static Engine {
@@ -52,6 +54,7 @@ fn options(grants: Vec<Grant>) -> InstanceOptions {
             Gate::new(GateOptions { request_body: 8, ..GateOptions::new("orders", "orders.toml", grants) }).unwrap(),
         ),
         folders: Folders::default(),
+        sockets: Arc::new(Sockets::new(SocketOptions::new("orders", "orders.toml", vec![])).unwrap()),
         log: LogOptions::default(),
     }
 }

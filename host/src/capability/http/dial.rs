@@ -32,6 +32,7 @@ use crate::capability::{
     address::{self, Scope},
     destination::{Grant, Target},
     observe::Observer,
+    resolver::Resolver,
 };
 
 /// Why there is no connection.
@@ -61,16 +62,9 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// Connects as `grants` allow, and no others.
-    pub(super) fn new(
-        grants: Vec<Grant>,
-        observer: Option<Arc<Observer>>,
-        timeout: Duration,
-        tls: ClientConfig,
-        places: Places,
-        stats: Arc<GateStats>,
-    ) -> Self {
-        Self { https: (Tcp { grants: grants.into(), observer }, tls).into(), timeout, places, stats }
+    /// Connects by `tcp`, with TLS on it for `https`.
+    pub(super) fn new(tcp: Tcp, timeout: Duration, tls: ClientConfig, places: Places, stats: Arc<GateStats>) -> Self {
+        Self { https: (tcp, tls).into(), timeout, places, stats }
     }
 }
 
@@ -111,8 +105,9 @@ fn staged(error: BoxError) -> DialError {
 /// The stage before TLS.
 #[derive(Debug, Clone)]
 pub(super) struct Tcp {
-    grants: Arc<[Grant]>,
-    observer: Option<Arc<Observer>>,
+    pub(super) grants: Arc<[Grant]>,
+    pub(super) observer: Option<Arc<Observer>>,
+    pub(super) resolver: Resolver,
 }
 
 impl Service<Uri> for Tcp {
@@ -125,9 +120,9 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { grants, observer } = self.clone();
+        let tcp = self.clone();
         Box::pin(async move {
-            let addresses = resolve(&uri, &grants, observer.as_deref()).await?;
+            let addresses = resolve(&uri, &tcp).await?;
             // It tries one address after the other, and both families at once when the first is slow.
             let mut connector = HttpConnector::new_with_resolver(Checked(addresses));
             connector.enforce_http(false);
@@ -139,21 +134,22 @@ impl Service<Uri> for Tcp {
 }
 
 /// The addresses of the host in `uri` that the grants for it allow.
-async fn resolve(uri: &Uri, grants: &[Grant], observer: Option<&Observer>) -> Result<Vec<SocketAddr>, DialError> {
+async fn resolve(uri: &Uri, tcp: &Tcp) -> Result<Vec<SocketAddr>, DialError> {
+    let Tcp { grants, observer, resolver } = tcp;
     let unusable = || DialError::Resolve(format!("`{uri}` has no host"));
     let url = Url::parse(&uri.to_string()).map_err(|_| unusable())?;
     let target = Target::of(&url).ok_or_else(unusable)?;
-    permit(lookup(&target).await?, &target, grants, observer)
+    permit(lookup(&target, resolver).await?, &target, grants, observer.as_deref())
 }
 
 /// The addresses of a target, whatever they are.
-pub(super) async fn lookup(target: &Target) -> Result<Vec<SocketAddr>, DialError> {
+pub(super) async fn lookup(target: &Target, resolver: &Resolver) -> Result<Vec<SocketAddr>, DialError> {
     match &target.host {
         Host::Ipv4(ip) => Ok(vec![((*ip), target.port).into()]),
         Host::Ipv6(ip) => Ok(vec![((*ip), target.port).into()]),
         Host::Domain(name) => {
-            let found = tokio::net::lookup_host((name.as_str(), target.port)).await;
-            Ok(found.map_err(|error| DialError::Resolve(error.to_string()))?.collect())
+            let found = resolver.lookup(name).await.map_err(|error| DialError::Resolve(error.to_string()))?;
+            Ok(found.into_iter().map(|ip| (ip, target.port).into()).collect())
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
     observe::Observer,
+    resolver::Resolver,
 };
 
 /// The decision on a request, before any name is resolved.
@@ -74,7 +75,7 @@ pub fn decide(grants: &[Grant], observer: Option<&Observer>, method: &str, url: 
 /// # Errors
 /// The name can't be resolved; the text says why.
 pub async fn dialled(grants: &[Grant], observer: Option<&Observer>, target: &Target) -> Result<Reached, String> {
-    let found = dial::lookup(target).await.map_err(|error| error.to_string())?;
+    let found = dial::lookup(target, &Resolver::system()).await.map_err(|error| error.to_string())?;
     match dial::permit(found.clone(), target, grants, observer) {
         Ok(allowed) => {
             let refused = found.iter().filter(|at| !allowed.contains(at)).map(|at| (at.ip(), Scope::of(at.ip())));

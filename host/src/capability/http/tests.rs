@@ -24,6 +24,7 @@ use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
     observe::Observer,
+    resolver::Resolver,
 };
 
 mod forgery;
@@ -147,6 +148,40 @@ async fn localhost_is_granted_by_its_name() {
     assert_eq!(session.send(get_request(&url)).await.unwrap().body, b"reached");
     // The same server by another name.
     assert!(matches!(session.send(get_request(&server.url("/"))).await, Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn a_name_that_changes_its_address_leads_nowhere_else() {
+    let server = Server::start(Router::new().fallback(|| async { "granted" })).await;
+    let port = server.address.port();
+    // The same port elsewhere in the host's own network.
+    let inside = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+    inside.set_nonblocking(true).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    // In turn: where it is granted, into the host's own network, and both at once.
+    let resolver = Resolver::from_fn(move |_| {
+        let [first, second] = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse().unwrap());
+        let answer = match count.fetch_add(1, Ordering::SeqCst) % 3 {
+            0 => vec![first],
+            1 => vec![second],
+            _ => vec![second, first],
+        };
+        async { Ok(answer) }
+    });
+    let url = format!("http://rebinding.example:{port}/");
+    let grant = Grant::parse(&url).unwrap().with_addresses(vec!["127.0.0.1/32".parse().unwrap()]);
+    for reached in [true, false, true].repeat(2) {
+        // A gate of its own keeps no connection from the last one.
+        let options = GateOptions::new("orders", "orders.toml", vec![grant.clone()]);
+        let session = session(GateOptions { resolver: resolver.clone(), ..options });
+        let outcome = session.send(get_request(&url)).await;
+        assert_eq!(outcome.is_ok(), reached, "{outcome:?}");
+        assert!(reached || matches!(outcome, Err(Error::Denied(_))), "{outcome:?}");
+    }
+    // One question for each connection: what is checked is what is dialled.
+    assert_eq!((asked.load(Ordering::SeqCst), server.connections()), (6, 4));
+    assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[tokio::test]

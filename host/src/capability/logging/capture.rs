@@ -2,10 +2,15 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing::{Dispatch, Level, subscriber::DefaultGuard};
+use tracing_subscriber::Registry;
+
+/// With one subscriber alive, tracing asks whichever thread comes to a line first whether that is wanted, and keeps the
+/// answer for all of them: a test without a capture would silence one with.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
 
 /// Captures until it is dropped. Tests with an async runtime must have it run on their own thread.
 pub(crate) struct Capture {
@@ -27,6 +32,7 @@ impl io::Write for Bytes {
 
 impl Capture {
     pub(crate) fn start() -> Self {
+        LazyLock::force(&SECOND);
         let bytes = Bytes::default();
         let writer = bytes.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -46,11 +46,11 @@ fn grant(area: Area) -> Option<&'static str> {
         Area::Http => Some("# Where it sends requests.\nhttp = [\"https://HOST.example\"]\n"),
         // An environment without variables is one too, and most toolchains import it in any case.
         Area::Environment => None,
+        Area::Sockets => Some("# Where it connects sockets.\nsockets = [\"tcp://HOST.example:5432\"]\n"),
         Area::Files => Some(
             "# The folders that it looks for, if it does; many toolchains import files in any case.\n\
              #dirs = [{ host = \"/FOLDER/HERE\", guest = \"/WHAT-IT-LOOKS-FOR\", mode = \"ro\" }]\n",
         ),
-        Area::Sockets => None,
         Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => None,
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_spanned::Spanned;
 
-use crate::config::raw::{HttpGrant, Integer, Limits, Quantity, Text};
+use crate::config::raw::{HttpGrant, Integer, Limits, Quantity, SocketGrant, Text};
 
 /// All of the file.
 #[derive(Default, Deserialize)]
@@ -16,6 +16,7 @@ pub(in crate::config) struct HostFile {
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(in crate::config) struct Policy {
     pub(in crate::config) http: Option<Spanned<Vec<Spanned<HttpGrant>>>>,
+    pub(in crate::config) sockets: Option<Spanned<Vec<Spanned<SocketGrant>>>>,
     pub(in crate::config) topics: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) dead_letters: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) dirs: Option<Spanned<Vec<Spanned<Folder>>>>,

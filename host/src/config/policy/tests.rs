@@ -39,6 +39,7 @@ fn the_reference_bounds_nothing_as_it_stands() {
     let Rules {
         source: _,
         http,
+        sockets,
         topics,
         dead_letters,
         dirs,
@@ -49,9 +50,9 @@ fn the_reference_bounds_nothing_as_it_stands() {
         allow_observe,
         limits,
     } = rules.rules().unwrap();
-    let absent = [http.is_none(), topics.is_none(), dead_letters.is_none(), env.is_none(), max_instances.is_none()];
-    assert!(absent.iter().all(|absent| *absent), "{rules:?}");
-    assert!(dirs.is_none() && require_sha256.is_none() && allow_components.is_none() && limits.is_empty(), "{rules:?}");
+    let absent = [http.is_none(), sockets.is_none(), dirs.is_none(), topics.is_none(), dead_letters.is_none()];
+    assert!(env.is_none() && max_instances.is_none() && absent.iter().all(|absent| *absent), "{rules:?}");
+    assert!(require_sha256.is_none() && allow_components.is_none() && limits.is_empty(), "{rules:?}");
     assert!(!allow_observe.get_ref());
     assert!(policy("").rules().is_none());
 }
@@ -117,6 +118,10 @@ fn what_is_within_the_policy_loads() {
         r#"
         [policy]
         http = ["https://*.example.com"]
+        sockets = [
+            "tcp://10.0.0.0/8:1-65535",
+            {{ url = "tcp://*.internal.example:5432", addresses = ["10.0.0.0/8"] }},
+        ]
         topics = ["/default/*"]
         dead_letters = ["/dead/*"]
         env = ["APP_*"]
@@ -129,6 +134,10 @@ fn what_is_within_the_policy_loads() {
         instances = 2
         component.sha256 = "{digest}"
         capabilities.http = [{{ url = "https://search.example.com/in", methods = ["POST"] }}]
+        capabilities.sockets = [
+            "tcp://10.1.2.0/24:5432-5440",
+            {{ url = "tcp://db.internal.example:5432", addresses = ["10.1.2.3"] }},
+        ]
         capabilities.topics = ["/default/or*"]
         capabilities.env = {{ APP_MODE = "fast" }}
         dead_letter.topic = "/dead/orders"

@@ -11,7 +11,7 @@ use super::{is_compatible, split_version};
 pub enum Area {
     /// Calling HTTP servers.
     Http,
-    /// TCP, UDP and name lookup.
+    /// TCP, UDP, name lookup, and TLS by the host.
     Sockets,
     /// Files in granted folders.
     Files,
@@ -69,11 +69,13 @@ pub struct Import {
     pub area: Area,
 }
 
-const WASI: Version = Version::new(0, 2, 0);
-const DANUBE: Version = Version::new(0, 1, 0);
+const WASI: &str = "0.2.0";
+const DANUBE: &str = "0.1.0";
+/// As wasmtime has it: not a standard yet.
+const TLS: &str = "0.2.0-draft";
 
 /// The interfaces of this host.
-const PROVIDED: &[(&str, Version, Area)] = &[
+const PROVIDED: &[(&str, &str, Area)] = &[
     ("danube:sink/http", DANUBE, Area::Http),
     ("danube:sink/log", DANUBE, Area::Logging),
     ("danube:sink/records", DANUBE, Area::Plumbing),
@@ -106,6 +108,7 @@ const PROVIDED: &[(&str, Version, Area)] = &[
     ("wasi:sockets/tcp-create-socket", WASI, Area::Sockets),
     ("wasi:sockets/udp", WASI, Area::Sockets),
     ("wasi:sockets/udp-create-socket", WASI, Area::Sockets),
+    ("wasi:tls/types", TLS, Area::Sockets),
 ];
 
 /// The imports, or every one of them that this host does not have, with a word about it.
@@ -124,9 +127,11 @@ fn area(name: &str) -> Result<Area, String> {
     let (interface, version) = split_version(name);
     let package = interface.split('/').next().unwrap_or_default();
     let provided = PROVIDED.iter().find(|(offered, ..)| *offered == interface);
-    match (provided, version) {
-        (Some((_, offered, area)), Some(wanted)) if is_compatible(&wanted, offered) => Ok(*area),
-        (Some((_, offered, _)), _) => Err(format!("this host has version {}.{} of it", offered.major, offered.minor)),
+    let offered = provided.and_then(|(_, version, area)| Some((Version::parse(version).ok()?, *area)));
+    match (offered, version) {
+        (Some((offered, area)), Some(wanted)) if is_compatible(&wanted, &offered) => Ok(area),
+        (Some((offered, _)), _) if !offered.pre.is_empty() => Err(format!("this host has version {offered} of it")),
+        (Some((offered, _)), _) => Err(format!("this host has version {}.{} of it", offered.major, offered.minor)),
         (None, Some(_)) if package == "wasi:http" => Err("a sink calls out, it is not called".to_owned()),
         (None, Some(_)) if package.starts_with("wasi:") => {
             Err("a part of WASI that this host does not have".to_owned())
@@ -151,6 +156,7 @@ mod tests {
             "wasi:keyvalue/store@0.2.0",
             "wasi:clocks/wall-clock@0.3.0",
             "danube:sink/http@0.2.0",
+            "wasi:tls/types@0.3.0-draft",
             "helper",
         ];
         let foreign = "not an interface of this host; was it built for the world danube:sink/sink-connector?";
@@ -162,6 +168,7 @@ mod tests {
                 "`wasi:keyvalue/store@0.2.0`: a part of WASI that this host does not have".into(),
                 "`wasi:clocks/wall-clock@0.3.0`: this host has version 0.2 of it".into(),
                 "`danube:sink/http@0.2.0`: this host has version 0.1 of it".into(),
+                "`wasi:tls/types@0.3.0-draft`: this host has version 0.2.0-draft of it".into(),
                 format!("`helper`: {foreign}"),
             ]
         );
@@ -172,7 +179,7 @@ mod tests {
         let engine = wasmtime::Engine::default();
         let linker = engine::linker(&engine).unwrap();
         // A linker does not say what it has, but it does say that it has something else than a function by that name.
-        let links = |interface: &str, version: &Version| {
+        let links = |interface: &str, version: &str| {
             let text = format!("(component (import \"{interface}@{version}\" (func)))");
             let component = wasmtime::component::Component::from_binary(&engine, &wat::parse_str(text).unwrap());
             let Err(error) = linker.instantiate_pre(&component.unwrap()) else { panic!("{interface} is a function") };
@@ -181,6 +188,6 @@ mod tests {
         for (interface, version, _) in PROVIDED {
             assert!(links(interface, version), "{interface}");
         }
-        assert!(!links("wasi:http/incoming-handler", &WASI));
+        assert!(!links("wasi:http/incoming-handler", WASI));
     }
 }

@@ -10,10 +10,8 @@ use rustls::{
     version::TLS12,
 };
 
-use super::{
-    super::{Response, TlsIdentity, TlsOptions, TlsVersion},
-    *,
-};
+use super::{super::Response, *};
+use crate::capability::tls::{TlsIdentity, TlsOptions, TlsVersion};
 
 struct Made {
     certificate: CertificateDer<'static>,

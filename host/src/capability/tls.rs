@@ -1,5 +1,5 @@
-//! What a grant says about TLS: whom to trust, who we are, and the oldest version. Requests of grants that say different
-//! things never share a connection, nor a resumed session.
+//! What a grant says about TLS: whom to trust, who we are, and the oldest version. It holds for HTTP and for the TLS that
+//! the host does on sockets.
 
 use std::{io, path::Path, str::FromStr, sync::Arc};
 
@@ -100,16 +100,14 @@ impl TlsOptions {
             .with_protocol_versions(versions)
             .map_err(io::Error::other)?
             .with_root_certificates(roots);
-        let mut client = match identity {
-            None => client.with_no_client_auth(),
+        match identity {
+            None => Ok(client.with_no_client_auth()),
             Some(TlsIdentity { chain, key }) => {
                 client.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
                     io::Error::other(format!("the client certificate and its key are of no use: {error}"))
-                })?
+                })
             }
-        };
-        client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(client)
+        }
     }
 }
 

@@ -1,0 +1,132 @@
+//! The one way out for sockets. [`Sockets`] holds a connector's grants; each instance of the guest has a
+//! [`SocketSession`] on it, which decides every lookup, connection and datagram. An instance connects to addresses that a
+//! grant names, or that its own lookup of a granted name gave. Nobody listens.
+
+use std::{
+    collections::HashSet,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    destination::{Grant, Scheme},
+    limit::LimitHits,
+    resolver::Resolver,
+    tls::TlsOptions,
+};
+
+mod decision;
+mod known;
+mod lookup;
+mod session;
+mod stats;
+mod tls;
+mod wasi;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    lookup::LookupError,
+    session::SocketSession,
+    stats::SocketStats,
+    tls::GuestTls,
+    wasi::{SocketsHost, View, add_to_linker},
+};
+
+/// How many different refusals are logged; a guest that makes up addresses must not fill the log, nor the memory.
+const LOGGED_DENIALS: usize = 256;
+
+/// One of `[capabilities] sockets`.
+#[derive(Debug, Clone)]
+pub struct SocketGrant {
+    /// Where to.
+    pub grant: Grant,
+    /// What it says about the TLS that the host does for the guest there, if it says something.
+    pub tls: Option<TlsOptions>,
+}
+
+/// What a connector's sockets are made of.
+#[derive(Debug, Clone)]
+pub struct SocketOptions {
+    /// The connector's name, for messages.
+    pub connector: Arc<str>,
+    /// The connector's file, as messages name it.
+    pub file: String,
+    /// Where the guest may connect. Empty: nowhere.
+    pub grants: Vec<SocketGrant>,
+    /// How many sockets and TLS sessions an instance may have open at once.
+    pub open: usize,
+    /// Where the connector's hits of its limits are counted.
+    pub hits: Arc<LimitHits>,
+    /// Where names are looked up.
+    pub resolver: Resolver,
+}
+
+impl SocketOptions {
+    /// The default limits around these grants.
+    pub fn new(connector: impl Into<Arc<str>>, file: impl Into<String>, grants: Vec<SocketGrant>) -> Self {
+        let connector = connector.into();
+        let hits = Arc::new(LimitHits::new(connector.clone()));
+        Self { connector, file: file.into(), grants, open: 64, hits, resolver: Resolver::default() }
+    }
+}
+
+/// A connector's sockets: its grants, its counters.
+#[derive(Debug)]
+pub struct Sockets {
+    connector: Arc<str>,
+    file: String,
+    grants: Vec<Grant>,
+    tls: tls::Clients,
+    open: usize,
+    hits: Arc<LimitHits>,
+    resolver: Resolver,
+    stats: Arc<SocketStats>,
+    logged: Mutex<HashSet<String>>,
+}
+
+impl Sockets {
+    /// Makes them ready. Nothing is looked up or connected yet.
+    ///
+    /// # Errors
+    /// An authority is not a certificate, or a client certificate is of no use with its key.
+    pub fn new(options: SocketOptions) -> io::Result<Self> {
+        let SocketOptions { connector, file, grants, open, hits, resolver } = options;
+        let (grants, tls): (Vec<_>, Vec<_>) = grants.into_iter().map(|given| (given.grant, given.tls)).unzip();
+        let tls = tls::Clients::new(&tls)?;
+        Ok(Self { connector, file, grants, tls, open, hits, resolver, stats: Arc::default(), logged: Mutex::default() })
+    }
+
+    /// The counters, which go on counting.
+    pub fn stats(&self) -> &Arc<SocketStats> {
+        &self.stats
+    }
+
+    /// An instance's own share: what it looked up is known to no other.
+    pub fn session(self: &Arc<Self>) -> SocketSession {
+        SocketSession::new(self.clone())
+    }
+
+    fn has(&self, scheme: Scheme) -> bool {
+        self.grants.iter().any(|grant| grant.scheme() == scheme)
+    }
+
+    /// Logs a refusal the first time, with the grant that would allow it.
+    fn deny(&self, subject: &str, refusal: &decision::Refusal) {
+        let Self { connector, file, .. } = self;
+        let decision::Refusal { why, suggestion } = refusal;
+        if self.first_time(subject) {
+            tracing::warn!(
+                %connector,
+                "`{subject}` is not granted to connector `{connector}`{why}\n\
+                 help: add to [capabilities] of {file}: sockets = [{suggestion}]"
+            );
+        }
+    }
+
+    fn first_time(&self, subject: &str) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.len() < LOGGED_DENIALS && logged.insert(subject.to_owned())
+    }
+}
