@@ -2,38 +2,13 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use danube_wasm::broker::header;
-use danube_wasm_tests::rig::{Connector, DeadLetters, Rig, Topic};
 use serde_json::json;
 use toml::{Table, Value};
 
-/// A connector that is given commands, and what it says about them.
-struct Told {
-    rig: Rig,
-    topic: Topic,
-    said: DeadLetters,
-    connector: Connector,
-}
+use crate::told::Told;
 
-impl Told {
-    async fn new() -> Self {
-        let rig = Rig::start().await;
-        let (topic, said) = (rig.topic().await, rig.dead_letters().await);
-        let connector = rig.scripted(&topic).set("dead_letter.topic", said.topic());
-        Self { rig, topic, said, connector }
-    }
-
-    fn granting(mut self, dirs: &[&str]) -> Self {
-        let dirs: Vec<Value> = dirs.iter().map(|dir| Value::Table(dir.parse::<Table>().unwrap())).collect();
-        self.connector = self.connector.set("capabilities.dirs", dirs);
-        self
-    }
-
-    /// What it says to a command that it rejects.
-    async fn answers(&mut self, command: serde_json::Value) -> String {
-        self.rig.publish_unseen(&self.topic, [command.to_string()]).await;
-        self.said.next().await.attributes[header::REASON].clone()
-    }
+fn dirs(granted: &[&str]) -> Vec<Value> {
+    granted.iter().map(|dir| Value::Table(dir.parse().unwrap())).collect()
 }
 
 fn append(path: &str, bytes: usize) -> serde_json::Value {
@@ -55,10 +30,11 @@ async fn a_component_writes_within_its_quota_and_reads_what_it_may() {
     fs::write(folder.join("in/plain"), "hello").unwrap();
     symlink(folder.join("secret"), folder.join("in/absolute")).unwrap();
     symlink("../secret", folder.join("in/relative")).unwrap();
-    let mut told = told.granting(&[
+    let granted = dirs(&[
         "host = 'spool'\nguest = '/spool'\nmode = 'rw'\nquota = '1MiB'",
         "host = 'in'\nguest = '/in'\nmode = 'ro'",
     ]);
+    let mut told = told.granting("dirs", granted);
     let host = told.rig.run(std::slice::from_ref(&told.connector)).await;
 
     assert_eq!(told.answers(read("/in/plain")).await, "hello");

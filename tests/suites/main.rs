@@ -17,6 +17,8 @@ mod order;
 mod outage;
 mod schema;
 mod secrets;
+mod sockets;
+mod told;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");

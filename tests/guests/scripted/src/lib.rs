@@ -75,6 +75,16 @@ enum Command {
     Read {
         path: String,
     },
+    /// Rejected, with what a TCP server answers to a text, or why it does not.
+    Connect {
+        to: String,
+        text: String,
+    },
+    /// The same with one datagram.
+    Send {
+        to: String,
+        text: String,
+    },
     /// Rejected, with all that it sees of its surroundings.
     LookAround,
 }
@@ -182,6 +192,8 @@ fn obey(command: Command, batch: &Batch, record: &Record) -> Result<bool> {
         }
         Command::Append { path, bytes } => surroundings::append(&path, bytes).map(|()| false),
         Command::Read { path } => Err(Error::rejected(surroundings::read(&path))),
+        Command::Connect { to, text } => Err(Error::rejected(surroundings::connect(&to, &text))),
+        Command::Send { to, text } => Err(Error::rejected(surroundings::send(&to, &text))),
         Command::LookAround => Err(Error::rejected(surroundings::all())),
     }
 }

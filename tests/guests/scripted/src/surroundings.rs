@@ -4,6 +4,7 @@ use std::{
     env,
     fs::{self, OpenOptions},
     io::{self, Read, Write},
+    net::{TcpStream, UdpSocket},
 };
 
 use danube_sink::{Error, Result};
@@ -20,6 +21,30 @@ pub(crate) fn append(path: &str, bytes: usize) -> Result<()> {
 /// What a file holds, or why it can't be read.
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| format!("{:?}: {error}", error.kind()))
+}
+
+/// What a TCP server answers to a text, as many bytes as that has, or why it does not.
+pub(crate) fn connect(to: &str, text: &str) -> String {
+    let answer = TcpStream::connect(to).and_then(|mut stream| {
+        stream.write_all(text.as_bytes())?;
+        let mut answer = vec![0; text.len()];
+        stream.read_exact(&mut answer).map(|()| answer)
+    });
+    heard(answer)
+}
+
+/// The same with one datagram.
+pub(crate) fn send(to: &str, text: &str) -> String {
+    let answer = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.send_to(text.as_bytes(), to)?;
+        let mut answer = vec![0; text.len()];
+        socket.recv(&mut answer).map(|_| answer)
+    });
+    heard(answer)
+}
+
+fn heard(answer: io::Result<Vec<u8>>) -> String {
+    answer.map_or_else(|error| format!("{:?}", error.kind()), |answer| String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// The environment, the arguments, the standard input, and what stands in the root.
