@@ -57,13 +57,17 @@ impl Session {
                 Error::InvalidRequest(format!("{count} requests at once, more than {limit} (limits.http_batch)"));
             return requests.iter().map(|_| Err(refused.clone()).inspect_err(|error| stats.failed(error))).collect();
         }
+        if requests.len() > limits.concurrency {
+            // Those behind the first wait here already, and not for a permit.
+            hits.hit(Limit::HttpConcurrency);
+        }
         let room = Room::new(self.memory);
         let sending = requests.into_iter().enumerate().map(|(at, request)| {
             let response = self.send_within(request, &room);
             async move { (at, response.await) }
         });
         // Sorted afterwards: kept in order while they are under way, a slow one would hold up those behind it.
-        let sending = stream::iter(sending).buffer_unordered(self.gate.limits.concurrency);
+        let sending = stream::iter(sending).buffer_unordered(limits.concurrency);
         let mut responses: Vec<_> = sending.collect().await;
         responses.sort_unstable_by_key(|(at, _)| *at);
         responses.into_iter().map(|(_, response)| response).collect()

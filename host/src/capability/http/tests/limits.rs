@@ -155,6 +155,17 @@ async fn waiting_for_a_turn_counts() {
 }
 
 #[tokio::test]
+async fn a_list_whose_requests_wait_for_each_other_counts() {
+    let server = echo().await;
+    let session = session(GateOptions { concurrency: 2, ..rig::options(&server) });
+    for (requests, counted) in [(2, vec![]), (3, vec![("http_concurrency", 1)])] {
+        let answers = session.send_all(vec![get_request(&server.url("/")); requests]).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(hits(&session), counted);
+    }
+}
+
+#[tokio::test]
 async fn connections_have_places_and_give_them_back() {
     let (server, closing) = (echo().await, raw("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await);
     let grants = vec![Grant::parse(&server.url("")).unwrap(), Grant::parse(&closing).unwrap()];
