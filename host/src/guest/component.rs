@@ -10,7 +10,11 @@ use wasmtime::{
     component::{InstancePre, Linker, types},
 };
 
-use super::{Contract, Error, abi, error::clip, state::State};
+use super::{
+    Contract, Error, abi,
+    error::{clip, few},
+    state::State,
+};
 
 mod imports;
 mod probe;
@@ -113,7 +117,7 @@ pub(super) fn build(
     let shape = compiled.component_type();
     let contract = probe::contract(engine, &shape).map_err(|wrong| wrong.into_error(path()))?;
     let imports = imports::resolve(shape.imports(engine).map(|(name, _)| name));
-    let imports = imports.map_err(|missing| Error::Link { path: path(), missing })?;
+    let imports = imports.map_err(|missing| Error::Link { path: path(), missing: few(missing) })?;
     let exports = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
     let unlinked = |error: wasmtime::Error| Error::Link { path: path(), missing: vec![clip(format!("{error:#}"))] };
     let pre = linker.instantiate_pre(compiled).map_err(unlinked)?;

@@ -105,7 +105,9 @@ pub enum Error {
         what: String,
     },
     /// The component is invalid, or uses what the host has switched off.
-    #[error("can't compile `{path}`: {message}")]
+    #[error(
+        "can't compile `{path}`: {message}\nhelp: the file is damaged, or uses what this host does not know; build it again, with a current toolchain"
+    )]
     Compile {
         /// The file.
         path: String,
@@ -153,7 +155,10 @@ pub enum Error {
         help: String,
     },
     /// The component imports what this host does not provide.
-    #[error("`{path}` needs what this host does not provide:\n  {}", missing.join("\n  "))]
+    #[error(
+        "`{path}` needs what this host does not provide:\n  {}\nhelp: build it against this host's own WIT files, or run it with a host that has more",
+        missing.join("\n  ")
+    )]
     Link {
         /// The file.
         path: String,
@@ -225,6 +230,20 @@ pub(super) fn clip(mut text: String) -> String {
         text.push_str("...");
     }
     text
+}
+
+/// The first of the names that a file brings, as many as a person would read, and how many more there are.
+pub(super) fn few(mut names: Vec<String>) -> Vec<String> {
+    let mut room = TEXT_LIMIT;
+    let mut fits = |name: &String| {
+        room = room.saturating_sub(name.len());
+        room > 0
+    };
+    let kept = names.iter().take_while(|name| fits(name)).count();
+    let more = names.len() - kept;
+    names.truncate(kept);
+    names.extend((more > 0).then(|| format!("and {more} more")));
+    names
 }
 
 /// Bytes for people: `64 MiB`.

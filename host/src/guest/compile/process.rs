@@ -101,7 +101,7 @@ mod tests {
         let exit = |code: i32| code << 8;
         assert_eq!(judged(0, "whatever"), Ok(()));
         let invalid = judged(exit(worker::INVALID), "unknown type 3\n").unwrap_err();
-        assert_eq!(invalid, "can't compile `a.wasm`: unknown type 3");
+        assert!(invalid.starts_with("can't compile `a.wasm`: unknown type 3\nhelp: "), "{invalid}");
         let no_memory = "`a.wasm` takes too much memory to compile: limit 2 GiB (limits.compile_memory)";
         assert_eq!(judged(Signal::ABORT.as_raw(), "memory allocation of 9 bytes failed").unwrap_err(), no_memory);
         assert_eq!(judged(exit(worker::INVALID), "Cannot allocate memory (os error 12)").unwrap_err(), no_memory);
@@ -109,6 +109,6 @@ mod tests {
         assert_eq!(late, "`a.wasm` takes too long to compile: limit 60s (limits.compile_timeout)");
         let crash = judged(Signal::SEGV.as_raw(), "thread 'main' has overflowed its stack\n").unwrap_err();
         assert!(crash.starts_with("can't compile `a.wasm`: the compiler crashed (signal: 11"), "{crash}");
-        assert!(crash.ends_with("has overflowed its stack"), "{crash}");
+        assert!(crash.contains("has overflowed its stack\n"), "{crash}");
     }
 }

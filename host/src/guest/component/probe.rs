@@ -3,7 +3,7 @@
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 
 use super::{Shape, is_compatible, split_version};
-use crate::guest::{Contract, Error};
+use crate::guest::{Contract, Error, error::few};
 
 const MAGIC: &[u8] = b"\0asm";
 const MODULE: &[u8] = &[1, 0, 0, 0];
@@ -13,18 +13,20 @@ const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
     let wrong = |what: &str| Err(what.to_owned());
     match (bytes.get(..4), bytes.get(4..8)) {
-        _ if bytes.is_empty() => wrong("the file is empty"),
+        _ if bytes.is_empty() => wrong("the file is empty; build or copy it again"),
         (Some(MAGIC), Some(MODULE)) => wrong(
             "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
         ),
-        (Some(MAGIC), Some(COMPONENT)) if is_cut(&bytes[8..]) => wrong("the file is truncated"),
+        (Some(MAGIC), Some(COMPONENT)) if is_cut(&bytes[8..]) => wrong("the file is truncated; build or copy it again"),
         (Some(MAGIC), Some(COMPONENT)) => Ok(()),
-        (Some(MAGIC), Some(version)) => {
-            Err(format!("its binary format is {version:02x?}, where components have {COMPONENT:02x?}"))
-        }
-        (Some(MAGIC), None) => wrong("the file is truncated"),
+        (Some(MAGIC), Some(version)) => Err(format!(
+            "its binary format is {version:02x?}, where components have {COMPONENT:02x?}; build it with a current toolchain"
+        )),
+        (Some(MAGIC), None) => wrong("the file is truncated; build or copy it again"),
         (Some(b"(com" | b"(mod"), _) => wrong("this is WebAssembly text; compile it with `wasm-tools parse`"),
-        (Some(_) | None, _) => wrong("the file is not WebAssembly at all"),
+        (Some(_) | None, _) => {
+            wrong("the file is not WebAssembly at all; `path` under [component] is for the .wasm file")
+        }
     }
 }
 
@@ -61,7 +63,7 @@ pub(super) struct Wrong {
 impl Wrong {
     pub(super) fn into_error(self, path: String) -> Error {
         let Self { what, found, help } = self;
-        let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+        let found = if found.is_empty() { "nothing".to_owned() } else { few(found).join(", ") };
         let supported: Vec<_> = Contract::NEWEST_FIRST.iter().map(|contract| contract.sink()).collect();
         Error::World { path, what, found, supported: supported.join(", "), help: help.to_owned() }
     }

@@ -72,7 +72,10 @@ async fn a_file_is_not_read_beyond_the_limit() {
 
     let exact = folder.path().join("exact.wasm");
     std::fs::write(&exact, [b' '; 1 << 10]).unwrap();
-    assert_eq!(refused(&exact).await, "`FILE` is not a WebAssembly component: the file is not WebAssembly at all");
+    assert_eq!(
+        refused(&exact).await,
+        "`FILE` is not a WebAssembly component: the file is not WebAssembly at all; `path` under [component] is for the .wasm file"
+    );
     std::fs::write(&exact, [b' '; (1 << 10) + 1]).unwrap();
     assert_eq!(refused(&exact).await, too_large);
 }
@@ -82,18 +85,21 @@ async fn what_is_no_component_is_named() {
     let whole = Core::default().build();
     let cut = whole[..whole.len() - 3].to_vec();
     let table = [
-        (vec![], "the file is empty"),
-        (b"hello, world".to_vec(), "the file is not WebAssembly at all"),
+        (vec![], "the file is empty; build or copy it again"),
+        (
+            b"hello, world".to_vec(),
+            "the file is not WebAssembly at all; `path` under [component] is for the .wasm file",
+        ),
         (b"(component)".to_vec(), "this is WebAssembly text; compile it with `wasm-tools parse`"),
         (
             wat::parse_str("(module)").unwrap(),
             "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
         ),
-        (whole[..6].to_vec(), "the file is truncated"),
-        (cut, "the file is truncated"),
+        (whole[..6].to_vec(), "the file is truncated; build or copy it again"),
+        (cut, "the file is truncated; build or copy it again"),
         (
             b"\0asm\x0e\0\x01\0".to_vec(),
-            "its binary format is [0e, 00, 01, 00], where components have [0d, 00, 01, 00]",
+            "its binary format is [0e, 00, 01, 00], where components have [0d, 00, 01, 00]; build it with a current toolchain",
         ),
     ];
     for (bytes, what) in table {
@@ -157,6 +163,7 @@ async fn a_missing_import_is_found_before_the_start() {
     let edits = [("world sink-connector {", "interface kv { get: func(); } world sink-connector { import kv;")];
     expect![[r#"
         `test.wasm` needs what this host does not provide:
-          `danube:sink/kv@0.1.0`: not an interface of this host; was it built for the world danube:sink/sink-connector?"#]]
+          `danube:sink/kv@0.1.0`: not an interface of this host; was it built for the world danube:sink/sink-connector?
+        help: build it against this host's own WIT files, or run it with a host that has more"#]]
     .assert_eq(&refused(core.build_edited("sink-connector", &edits)).await);
 }
