@@ -1,10 +1,15 @@
-//! What the targets in `host/fuzz` call: untrusted bytes against the codecs and the config. The tests run the same
-//! functions on changed copies of the targets' corpus, so that the targets can't rot.
+//! What the targets in `host/fuzz` call: untrusted bytes against the codecs, the config, the compiler and the guest's
+//! side of the contract. The tests run the same functions on changed copies of the targets' corpus, so that the targets
+//! can't rot.
 
 use std::{path::Path, sync::LazyLock};
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
+
+mod guests;
+
+pub use guests::{answers, components};
 
 use crate::{
     codec::Codec,
@@ -132,6 +137,16 @@ mod tests {
     #[test]
     fn configs_take_anything() {
         smoke("config", config, 300);
+    }
+
+    #[test]
+    fn components_are_refused_or_run() {
+        smoke("components", components, 600);
+    }
+
+    #[test]
+    fn answers_are_taken_or_refused() {
+        smoke("answers", answers, 250);
     }
 
     #[test]

@@ -125,6 +125,7 @@
 //! telemetry.rs             the host's own log
 //! docs.rs                  the pages for users
 //! fuzz.rs                  what the fuzz targets in host/fuzz call
+//!   fuzz/guests.rs         components and their answers
 //! ```
 //!
 //! Beside this crate: `wit/` is the contract, `guest-sdk/` the SDKs, `guests/` the connectors that come along,

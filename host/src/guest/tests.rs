@@ -22,6 +22,8 @@ use crate::{
 
 mod before_start;
 mod cached;
+mod corpus;
+mod forged;
 mod http;
 mod limits;
 mod sockets;
