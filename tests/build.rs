@@ -25,6 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = package.replace('-', "_").to_uppercase();
         writeln!(code, "/// The component of the package `{package}`.\npub const {name}: &str = {path:?};")?;
     }
+    let paths: Vec<&Path> = built.values().map(AsRef::as_ref).collect();
+    writeln!(code, "/// All of them.\npub const ALL: &[&str] = &{paths:?};")?;
     let idents: Vec<String> = built.keys().map(|package| package.replace('-', "_")).collect();
     let arms: String = idents.iter().map(|ident| format!("$then!({ident});")).collect();
     write!(

@@ -90,6 +90,11 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
+    /// The number that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has ended")
+    }
+
     /// What it has written to standard output.
     pub fn stdout(&self) -> String {
         self.stdout.text()
@@ -106,19 +111,25 @@ impl Process {
         until(&waited_for, || self.stderr().contains(text)).await;
     }
 
-    /// Waits until `/readyz` says that all is well, and gives the address that it is served on.
-    pub async fn until_ready(&self) -> String {
+    /// Waits until its pages are served, and gives the address.
+    pub async fn until_listening(&self) -> String {
         self.until_stderr("/readyz").await;
         let stderr = self.stderr();
         let (_, rest) = stderr.split_once("health on http://").expect("no address");
         let (addr, _) = rest.split_once('/').expect("no address");
+        addr.to_owned()
+    }
+
+    /// Waits until `/readyz` says that all is well, and gives the address that it is served on.
+    pub async fn until_ready(&self) -> String {
+        let addr = self.until_listening().await;
         soon("the process to be ready", async {
-            while !get(addr, "/readyz").await.starts_with("HTTP/1.0 200") {
+            while !get(&addr, "/readyz").await.starts_with("HTTP/1.0 200") {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await;
-        addr.to_owned()
+        addr
     }
 
     /// Whether it has ended by itself.
@@ -133,7 +144,7 @@ impl Process {
             Signal::Int => "INT",
             Signal::Kill => "KILL",
         };
-        let pid = self.child.id().expect("it has ended");
+        let pid = self.id();
         let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().await.unwrap();
         assert!(status.success(), "cannot send SIG{name}");
     }

@@ -38,3 +38,15 @@ async fn guest_scripted() {
     let records = rig.endpoint.until_records(1).await;
     assert_eq!((&records[0]["payload"]["n"], &records[0]["topic"]), (&1.into(), &topic.name().into()));
 }
+
+#[tokio::test]
+async fn guest_probe() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector =
+        rig.connector(guests::GUEST_PROBE).consume(&topic).set("capabilities.http", vec![rig.endpoint.url()]);
+    let _host = rig.run(&[connector.set("settings.report", rig.endpoint.url())]).await;
+    rig.publish(&topic, [r#"[{"name":"a line","try":{"log":"here"}}]"#]).await;
+    let records = rig.endpoint.until_records(1).await;
+    assert_eq!((&records[0]["name"], &records[0]["got"]), (&"a line".into(), &"logged".into()));
+}

@@ -15,6 +15,7 @@ mod lifecycle;
 mod model;
 mod order;
 mod outage;
+mod probe;
 mod schema;
 mod secrets;
 mod sockets;
@@ -22,6 +23,9 @@ mod told;
 
 /// The command under test.
 const COMMAND: &str = env!("CARGO_BIN_EXE_danube-wasm-under-test");
+
+/// Held by tests that take all of the machine, and by the one whose times are so short that it needs most of it.
+static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// So many numbered records: `{"n": 0}` and so on.
 fn numbered(count: usize) -> Vec<String> {

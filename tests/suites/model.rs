@@ -62,6 +62,7 @@ async fn play(seed: u64) -> Result<(), String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_every_record_is_written_or_dead_lettered_in_order_and_only_then_acknowledged() {
+    let _machine = crate::MACHINE.lock().await;
     let stories = stream::iter(seeds()).map(|seed| async move {
         match tokio::spawn(play(seed)).await {
             Ok(result) => result.err(),

@@ -1,10 +1,12 @@
 //! Connector files, put together key by key.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Mutex, thread, time::Duration};
 
+use danube_wasm::guest::{CodeCache, CompileLimits, Engine, EngineOptions};
+use tokio::runtime::Builder;
 use toml::{Table, Value};
 
-use super::{Rig, SCALED_ACK_TIMEOUT, Topic, unique};
+use super::{CACHE, Rig, SCALED_ACK_TIMEOUT, Topic, unique};
 use crate::guests;
 
 /// A connector's file.
@@ -87,6 +89,7 @@ impl Rig {
 
     /// A component without settings, grants and topics. Its pauses are short.
     pub fn connector(&self, component: &str) -> Connector {
+        compile(component);
         let name = unique("connector");
         Connector { name: name.clone(), table: Table::new() }
             .set("connector_name", name)
@@ -99,5 +102,25 @@ impl Rig {
     /// Writes a connector's file.
     pub fn write(&self, connector: &Connector) -> PathBuf {
         self.file(&format!("{}.toml", connector.name), connector.table.to_string())
+    }
+}
+
+/// Compiles a guest of the workspace before the first host needs it. A host of each of the tests that begin at the same time
+/// would compile it otherwise.
+fn compile(component: &str) {
+    static COMPILED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let Some(guest) = guests::ALL.iter().find(|guest| **guest == component) else { return };
+    // A test that fails in here poisons it: so do the others.
+    let mut compiled = COMPILED.lock().unwrap();
+    if compiled.insert(*guest) {
+        let compiling = || {
+            let options = EngineOptions { cache: CodeCache::open(CACHE.as_ref()).ok(), ..EngineOptions::default() };
+            let engine = Engine::new(options).unwrap();
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let limits = CompileLimits { time: crate::PATIENCE, ..CompileLimits::default() };
+            runtime.block_on(engine.compile_file(guest.as_ref(), None, &limits)).unwrap();
+        };
+        // Tests are on threads that have a runtime already.
+        thread::scope(|scope| scope.spawn(compiling).join()).unwrap();
     }
 }

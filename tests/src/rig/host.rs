@@ -1,6 +1,6 @@
 //! The host in this process.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use danube_wasm::{
     config::{self, Environment, Policy},
@@ -21,6 +21,7 @@ pub const CACHE: &str = concat!(env!("OUT_DIR"), "/compiled");
 
 /// A host at work.
 pub struct RunningHost {
+    addr: SocketAddr,
     status: Status,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
@@ -51,19 +52,28 @@ impl Rig {
         }
         // Without the cache it only takes longer.
         let cache = CodeCache::open(CACHE.as_ref()).ok();
-        let options = HostOptions { listen: None, engine: EngineOptions { cache, compiler: Compiler::ThisProcess } };
+        let options = HostOptions {
+            listen: Some(([127, 0, 0, 1], 0).into()),
+            engine: EngineOptions { cache, compiler: Compiler::ThisProcess },
+        };
         let host = Host::new(configs, options).await.unwrap();
         for (path, error) in broken {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             host.report_unconfigured(&name, &error.to_string());
         }
         let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
+        let addr = host.local_addr().expect("it was told to listen");
         let task = tokio::spawn(host.run(shutdown.clone()));
-        RunningHost { status, metrics, shutdown, task }
+        RunningHost { addr, status, metrics, shutdown, task }
     }
 }
 
 impl RunningHost {
+    /// Where metrics and health are served.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Waits until every connector consumes.
     pub async fn until_ready(&self) {
         until("every connector to be ready", || {

@@ -1,4 +1,4 @@
-//! Certificates for brokers that want TLS.
+//! Certificates for brokers and other servers that want TLS.
 
 use std::path::PathBuf;
 
@@ -49,8 +49,14 @@ impl Authority {
 
     /// A certificate for loopback and its key, both PEM.
     fn issue(&self) -> (String, String) {
+        self.issue_for(&["127.0.0.1", "localhost"])
+    }
+
+    /// A certificate for servers of these names and its key, both PEM.
+    pub fn issue_for(&self, names: &[&str]) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let params = CertificateParams::new(names).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
