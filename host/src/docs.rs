@@ -6,6 +6,7 @@ macro_rules! page {
         /// [configuration]: crate::docs::configuration
         /// [delivery]: crate::docs::delivery
         /// [sandbox]: crate::docs::sandbox
+        /// [threat-model]: crate::docs::threat_model
         /// [operations]: crate::docs::operations
         /// [dev-broker]: crate::docs::dev_broker
         /// [reference]: crate::docs::reference
@@ -20,6 +21,7 @@ page!(configuration, "configuration.md");
 page!(delivery, "delivery.md");
 page!(schemas, "schemas.md");
 page!(sandbox, "sandbox.md");
+page!(threat_model, "threat-model.md");
 page!(operations, "operations.md");
 page!(writing_a_sink, "writing-a-sink.md");
 page!(dev_broker, "dev-broker.md");

@@ -205,6 +205,43 @@ fn the_sinks_of_the_pages_are_those_that_the_sdk_compiles() {
     assert_eq!(shown, [whole, waves]);
 }
 
+/// The source of a test by the name that the runner gives it: of this crate, or of the suites.
+fn source_of(test: &str) -> Option<String> {
+    let (path, _) = test.rsplit_once("::")?;
+    let path = path.replace("::", "/");
+    // The tests of a module stand in a file of their own, or at the end of the module's.
+    let inline = path.strip_suffix("/tests").unwrap_or(&path);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [&*path, inline].map(|path| format!("{path}.rs"));
+    let files = [here.join("src"), here.join("../tests/suites")]
+        .into_iter()
+        .flat_map(|folder| files.iter().map(move |file| folder.join(file)).collect::<Vec<_>>());
+    files.into_iter().find_map(|file| fs::read_to_string(file).ok().filter(|source| has_test(source, test)))
+}
+
+fn has_test(source: &str, test: &str) -> bool {
+    let name = test.rsplit("::").next().unwrap_or_default();
+    let before = source.split(&format!("fn {name}(")).next().filter(|before| before.len() < source.len());
+    before.is_some_and(|before| {
+        before.lines().rev().take(3).any(|line| line.trim_start().starts_with("#[") && line.contains("test"))
+    })
+}
+
+#[test]
+fn every_line_of_the_threat_model_names_tests_that_there_are() {
+    let page = include_str!("../../docs/threat-model.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && !line.ends_with("shown by |")).collect();
+    assert!(rows.len() > 30, "{} lines", rows.len());
+    for row in rows {
+        let shown_by = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let tests: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "nothing shows: {row}");
+        for test in tests {
+            assert!(source_of(test).is_some(), "there is no test {test}");
+        }
+    }
+}
+
 #[test]
 fn the_map_names_every_module() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
