@@ -1,7 +1,11 @@
 //! A compiled component: what it is, what it imports in plain words, and whether this host can run it. All of it is known
 //! before the first instance.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use semver::Version;
 use sha2::{Digest, Sha256};
@@ -24,6 +28,15 @@ pub use imports::{Area, Import};
 /// A compiled component, ready to be instantiated. Clones share everything.
 #[derive(Clone)]
 pub struct Component(Arc<Inner>);
+
+/// A component as long as somebody else uses it.
+pub(super) struct WeakComponent(Weak<Inner>);
+
+impl WeakComponent {
+    pub(super) fn upgrade(&self) -> Option<Component> {
+        self.0.upgrade().map(Component)
+    }
+}
 
 struct Inner {
     name: String,
@@ -84,6 +97,15 @@ impl Component {
     /// Whether it exports `health-check` and `shutdown`.
     pub fn has_lifecycle(&self) -> bool {
         self.0.indices.has_lifecycle()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakComponent {
+        WeakComponent(Arc::downgrade(&self.0))
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {

@@ -1,9 +1,10 @@
 //! One wasmtime engine for the process: its settings, its clock, and the way from a file to a component.
 
 use std::{
+    collections::HashMap,
     hash::{Hash, Hasher},
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use super::{
     CodeCache, CompileLimits, Compiler, Component, Error, abi,
     cache::CodeId,
     compile,
-    component::{self, hex},
+    component::{self, WeakComponent, hex},
     error::clip,
     state::State,
 };
@@ -48,6 +49,8 @@ struct Inner {
     cache: Option<CodeCache>,
     compiler: Compiler,
     compilations: Semaphore,
+    /// What is in use, by its name in messages and its digest: connectors with the same component share its code.
+    in_use: Mutex<HashMap<(String, String), WeakComponent>>,
     // Dropping it ends the clock.
     _clock: mpsc::Sender<()>,
 }
@@ -70,7 +73,8 @@ impl Engine {
         let linker = linker(&engine).map_err(failed)?;
         let clock = start_clock(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
         let compilations = Semaphore::new(COMPILATIONS);
-        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, _clock: clock })))
+        let in_use = Mutex::default();
+        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, in_use, _clock: clock })))
     }
 
     /// Where compiled components are kept.
@@ -112,12 +116,12 @@ impl Engine {
         if let Some(component) = self.compiled_before(name, &id).await {
             return component;
         }
-        let compiled = async {
-            // Those who wait here don't lose time of their own.
-            let _turn = self.0.compilations.acquire().await;
-            self.0.compiler.compile(&self.0.engine, name, bytes, limits).await
-        };
-        let code = compiled.await?;
+        // Those who wait here don't lose time of their own, and may find the work done.
+        let _turn = self.0.compilations.acquire().await;
+        if let Some(component) = self.compiled_before(name, &id).await {
+            return component;
+        }
+        let code = self.0.compiler.compile(&self.0.engine, name, bytes, limits).await?;
         let (this, name) = (self.clone(), name.to_owned());
         blocking(move || {
             let component = this.load(&name, &id, &code)?;
@@ -132,8 +136,12 @@ impl Engine {
         .await
     }
 
-    /// What was compiled in an earlier run, if it still loads.
+    /// What another connector uses, or what was compiled in an earlier run, if it still loads.
     async fn compiled_before(&self, name: &str, id: &CodeId) -> Option<Result<Component, Error>> {
+        let in_use = self.in_use().get(&(name.to_owned(), id.sha256.clone())).and_then(WeakComponent::upgrade);
+        if let Some(component) = in_use {
+            return Some(Ok(component));
+        }
         let (this, name, id) = (self.clone(), name.to_owned(), id.clone());
         let loaded = blocking(move || {
             let Some(code) = this.0.cache.as_ref().and_then(|cache| cache.load(&id)) else { return Ok(None) };
@@ -156,7 +164,15 @@ impl Engine {
         // for itself, or from the cache, which gives out only what this user's host wrote and no one has changed since.
         let compiled = unsafe { wasmtime::component::Component::deserialize(engine, code) };
         let compiled = compiled.map_err(|error| Error::Engine { message: clip(format!("{error:#}")) })?;
-        component::build(engine, linker, name, id.sha256.clone(), &compiled)
+        let component = component::build(engine, linker, name, id.sha256.clone(), &compiled)?;
+        let mut in_use = self.in_use();
+        in_use.retain(|_, component| component.upgrade().is_some());
+        in_use.insert((name.to_owned(), id.sha256.clone()), component.downgrade());
+        Ok(component)
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, HashMap<(String, String), WeakComponent>> {
+        self.0.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -42,6 +42,21 @@ async fn what_one_host_compiled_the_next_one_takes() {
 }
 
 #[tokio::test]
+async fn connectors_with_the_same_component_share_its_code() {
+    let engine = Engine::new(EngineOptions::default()).unwrap();
+    let compile = async |name, core: &Core| {
+        engine.compile(name, core.build().into(), None, &CompileLimits::default()).await.unwrap()
+    };
+    let first = compile("a.wasm", &echo()).await;
+    assert!(first.is_same(&compile("a.wasm", &echo()).await));
+    // Another file by that name, and the same by another name, which messages would get wrong.
+    assert!(!first.is_same(&compile("a.wasm", &Core::default()).await));
+    let other = compile("b.wasm", &echo()).await;
+    assert!(!first.is_same(&other));
+    assert_eq!(other.name(), "b.wasm");
+}
+
+#[tokio::test]
 async fn what_was_planted_never_runs() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(verdict_of_a_new_host(&folder, &echo()).await, rejected());
