@@ -105,6 +105,7 @@
 //!   capability/address.rs      which addresses a granted name may lead to
 //!   capability/sockets.rs      every lookup, connection and datagram; sockets/wasi.rs puts wasi:sockets behind it, and
 //!                              sockets/tls.rs does wasi:tls
+//!   capability/decision.rs     what is decided on an attempt, and the one way to log what nothing grants
 //!   capability/resolver.rs     names to addresses
 //!   capability/tls.rs          how TLS is spoken under a grant
 //!   capability/observe.rs      counts what nothing grants instead of refusing it, for a first file

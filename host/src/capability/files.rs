@@ -46,6 +46,17 @@ impl fmt::Display for Grant {
     }
 }
 
+/// The grant of the folder that a path of the guest's lies in, and the rest of the path.
+pub fn granted<'a>(grants: &'a [Grant], path: &'a str) -> Option<(&'a Grant, &'a str)> {
+    grants.iter().find_map(|grant| Some((grant, below(path, &grant.guest)?)))
+}
+
+/// What is left of a guest's path within `folder`; empty for the folder itself.
+pub(crate) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
 /// A size in the largest unit that divides it.
 fn size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];

@@ -2,12 +2,7 @@
 //! a [`Session`] on it, through which both the contract's `http` import and `wasi:http` send. The decision comes first,
 //! on the normalised URL; redirects are never followed; no proxy is taken from the environment.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use ::http::Method;
 use bytes::Bytes;
@@ -21,6 +16,7 @@ use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::{
+    decision::{Denial, Denials},
     destination::{Grant, Target},
     limit::{Limit, LimitHits},
     observe::Observer,
@@ -31,7 +27,7 @@ use super::{
 
 mod body;
 mod connection;
-mod decision;
+mod decide;
 mod dial;
 mod error;
 mod explain;
@@ -52,7 +48,7 @@ use self::{
 };
 pub use self::{
     error::Error,
-    explain::{Decided, Decision, Denial, Reached, decide, dialled},
+    explain::{Decided, added, decision, dialled},
     inject::{Addition, HeaderError, Injection, Keys, Signer},
     message::{Request, Response},
     session::Session,
@@ -67,9 +63,6 @@ type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
 const IDLE: Duration = Duration::from_secs(60);
 /// How often a connection is probed, so that one whose network is gone is not kept for the next request.
 const PROBE: Duration = Duration::from_secs(20);
-/// How many different refusals are logged; a guest that makes up hosts must not fill the log, nor the memory.
-const LOGGED_DENIALS: usize = 256;
-
 /// How much of a refused path is shown, in bytes.
 const PATH_SHOWN: usize = 200;
 
@@ -172,8 +165,6 @@ struct Route {
 /// A connector's way out: its grants, its connections, its counters.
 #[derive(Debug)]
 pub struct Gate {
-    connector: Arc<str>,
-    file: String,
     grants: Vec<Grant>,
     injections: inject::Injections,
     limits: Limits,
@@ -184,8 +175,7 @@ pub struct Gate {
     stats: Arc<GateStats>,
     hits: Arc<LimitHits>,
     rate: Option<Arc<Rate>>,
-    observer: Option<Arc<Observer>>,
-    logged: Mutex<HashSet<String>>,
+    denials: Denials,
 }
 
 impl Gate {
@@ -240,9 +230,9 @@ impl Gate {
         };
         let clients = groups.into_iter().map(client).collect::<io::Result<_>>()?;
         let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
-        let logged = Mutex::default();
+        let denials = Denials::new(connector, file, "http", observer);
         let injections = inject::Injections::new(injections);
-        Ok(Self { connector, file, grants, injections, limits, clients, of_grant, stats, hits, rate, observer, logged })
+        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, denials })
     }
 
     /// The counters, which go on counting.
@@ -268,21 +258,20 @@ impl Gate {
 
     /// Whether the grants allow a request. The URL must have been parsed from what is sent.
     fn check(&self, method: &Method, url: &Url) -> Result<Route, Error> {
-        let target = decision::target(method, url)?;
-        match decision::decide(&self.grants, method, &target) {
-            Ok(grant) => Ok(Route { target, grant: Some(grant) }),
-            Err(refusal) => {
-                let subject = format!("`{method} {}{}`", target.origin(), shortened(&target.path));
-                let about = format!("{method} {}", target.origin());
-                match &self.observer {
-                    Some(observer) if observer.lets_through(&self.grants, method, &target) => {
-                        observer.request(method, &target);
-                        self.refusal(about, &subject, &refusal, "let through: ");
-                        Ok(Route { target, grant: None })
-                    }
-                    Some(_) | None => Err(self.deny(about, &subject, &refusal)),
-                }
+        let target = decide::target(method, url)?;
+        let denial = match decide::decide(&self.grants, method, &target) {
+            Ok(grant) => return Ok(Route { target, grant: Some(grant) }),
+            Err(denial) => denial,
+        };
+        let subject = format!("{method} {}{}", target.origin(), shortened(&target.path));
+        let about = format!("{method} {}", target.origin());
+        match self.denials.observer() {
+            Some(observer) if observer.lets_through(&self.grants, method, &target) => {
+                observer.request(method, &target);
+                self.denials.let_through(about, &subject, &denial);
+                Ok(Route { target, grant: None })
             }
+            Some(_) | None => Err(self.deny(about, &subject, &denial)),
         }
     }
 
@@ -304,31 +293,8 @@ impl Gate {
         }))
     }
 
-    /// Counts a refusal, logs it the first time, and says what to write to allow it.
-    fn deny(&self, about: String, subject: &str, refusal: &decision::Refusal) -> Error {
-        if let Some(observer) = &self.observer {
-            observer.refused(&refusal.suggestion);
-        }
-        Error::Denied(self.refusal(about, subject, refusal, ""))
-    }
-
-    /// The text of a refusal, logged the first time with what becomes of it.
-    fn refusal(&self, about: String, subject: &str, refusal: &decision::Refusal, but: &str) -> String {
-        let Self { connector, file, .. } = self;
-        let decision::Refusal { why, suggestion } = refusal;
-        let text = format!(
-            "{subject} is not granted to connector `{connector}`{why}\n\
-             help: add to [capabilities] of {file}: http = [{suggestion}]"
-        );
-        if self.first_time(about) {
-            tracing::warn!(%connector, "{but}{text}");
-        }
-        text
-    }
-
-    fn first_time(&self, about: String) -> bool {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        logged.len() < LOGGED_DENIALS && logged.insert(about)
+    fn deny(&self, about: String, subject: &str, denial: &Denial) -> Error {
+        Error::Denied(self.denials.refuse(about, subject, denial))
     }
 }
 

@@ -36,8 +36,8 @@ pub struct Observer {
 struct Seen {
     /// Origins and the methods of their requests.
     http: BTreeMap<String, BTreeSet<String>>,
-    /// Grants that would open addresses which are not public.
-    private: BTreeSet<String>,
+    /// Grants that would open what is closed all the same, with the keys of `[capabilities]` that they stand under.
+    refused: BTreeSet<(&'static str, String)>,
 }
 
 impl Observer {
@@ -74,12 +74,12 @@ impl Observer {
         }
     }
 
-    /// Something was refused all the same; this grant would allow it.
-    pub fn refused(&self, suggestion: &str) {
+    /// Something was refused all the same; this grant under this key would allow it.
+    pub(super) fn refused(&self, key: &'static str, suggestion: &str) {
         self.total.fetch_add(1, Ordering::Relaxed);
         let mut seen = self.seen();
-        if seen.private.len() < REMEMBERED {
-            seen.private.insert(suggestion.to_owned());
+        if seen.refused.len() < REMEMBERED {
+            seen.refused.insert((key, suggestion.to_owned()));
         }
     }
 
@@ -92,7 +92,7 @@ impl Observer {
     /// a comment.
     pub fn needed(&self) -> String {
         let seen = self.seen();
-        let Seen { http, private } = &*seen;
+        let Seen { http, refused } = &*seen;
         let mut text = String::new();
         if !http.is_empty() {
             text.push_str("http = [\n");
@@ -102,12 +102,12 @@ impl Observer {
             }
             text.push_str("]\n");
         }
-        if !private.is_empty() {
+        if !refused.is_empty() {
             text.push_str(
                 "# Refused all the same, since they lead to addresses that are not public or that the operator bars:\n",
             );
-            private.iter().for_each(|grant| {
-                let _ = writeln!(text, "# http = [{grant}]");
+            refused.iter().for_each(|(key, grant)| {
+                let _ = writeln!(text, "# {key} = [{grant}]");
             });
         }
         text
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!((observer.total(), observer.needed().as_str()), (0, ""));
         observer.request(&Method::POST, &target("https://x.example/in?key=secret"));
         observer.request(&Method::GET, &target("https://x.example/"));
-        observer.refused("{ url = \"http://y.example\", addresses = [\"10.0.0.5/32\"] }");
+        observer.refused("http", "{ url = \"http://y.example\", addresses = [\"10.0.0.5/32\"] }");
         let needed = observer.needed();
         assert_eq!(observer.total(), 3);
         let read: toml::Table = needed.parse().unwrap();

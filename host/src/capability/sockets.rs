@@ -2,20 +2,18 @@
 //! [`SocketSession`] on it, which decides every lookup, connection and datagram. An instance connects to addresses that a
 //! grant names, or that its own lookup of a granted name gave. Nobody listens.
 
-use std::{
-    collections::HashSet,
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{io, sync::Arc};
 
 use super::{
+    decision::{Denial, Denials},
     destination::{Grant, Scheme},
     limit::LimitHits,
     resolver::Resolver,
     tls::TlsOptions,
 };
 
-mod decision;
+mod decide;
+mod explain;
 mod known;
 mod lookup;
 mod session;
@@ -27,15 +25,13 @@ mod wasi;
 mod tests;
 
 pub use self::{
+    explain::{decision, reached},
     lookup::LookupError,
     session::SocketSession,
     stats::SocketStats,
     tls::GuestTls,
     wasi::{SocketsHost, View, add_to_linker},
 };
-
-/// How many different refusals are logged; a guest that makes up addresses must not fill the log, nor the memory.
-const LOGGED_DENIALS: usize = 256;
 
 /// One of `[capabilities] sockets`.
 #[derive(Debug, Clone)]
@@ -75,15 +71,13 @@ impl SocketOptions {
 /// A connector's sockets: its grants, its counters.
 #[derive(Debug)]
 pub struct Sockets {
-    connector: Arc<str>,
-    file: String,
     grants: Vec<Grant>,
     tls: tls::Clients,
     open: usize,
     hits: Arc<LimitHits>,
     resolver: Resolver,
     stats: Arc<SocketStats>,
-    logged: Mutex<HashSet<String>>,
+    denials: Denials,
 }
 
 impl Sockets {
@@ -95,7 +89,8 @@ impl Sockets {
         let SocketOptions { connector, file, grants, open, hits, resolver } = options;
         let (grants, tls): (Vec<_>, Vec<_>) = grants.into_iter().map(|given| (given.grant, given.tls)).unzip();
         let tls = tls::Clients::new(&tls)?;
-        Ok(Self { connector, file, grants, tls, open, hits, resolver, stats: Arc::default(), logged: Mutex::default() })
+        let denials = Denials::new(connector, file, "sockets", None);
+        Ok(Self { grants, tls, open, hits, resolver, stats: Arc::default(), denials })
     }
 
     /// The counters, which go on counting.
@@ -112,21 +107,7 @@ impl Sockets {
         self.grants.iter().any(|grant| grant.scheme() == scheme)
     }
 
-    /// Logs a refusal the first time, with the grant that would allow it.
-    fn deny(&self, subject: &str, refusal: &decision::Refusal) {
-        let Self { connector, file, .. } = self;
-        let decision::Refusal { why, suggestion } = refusal;
-        if self.first_time(subject) {
-            tracing::warn!(
-                %connector,
-                "`{subject}` is not granted to connector `{connector}`{why}\n\
-                 help: add to [capabilities] of {file}: sockets = [{suggestion}]"
-            );
-        }
-    }
-
-    fn first_time(&self, subject: &str) -> bool {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        logged.len() < LOGGED_DENIALS && logged.insert(subject.to_owned())
+    fn deny(&self, subject: &str, denial: &Denial) {
+        self.denials.refuse(subject.to_owned(), subject, denial);
     }
 }

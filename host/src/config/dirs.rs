@@ -11,7 +11,7 @@ use super::{
     resolver::{Resolver, Word},
     snippet::Place,
 };
-use crate::capability::files::{Access, Grant};
+use crate::capability::files::{Access, Grant, below};
 
 /// What an example of a quota is.
 const EXAMPLE: u64 = 1 << 30;
@@ -44,8 +44,9 @@ pub(super) fn resolve(written: &[Spanned<raw::Dir>], resolver: &mut Resolver<'_>
     let mut grants: Vec<(Grant, usize)> = Vec::new();
     for written in written {
         let Some(grant) = grant(written, resolver) else { continue };
-        let meets =
-            |(other, _): &&(Grant, usize)| is_below(&grant.guest, &other.guest) || is_below(&other.guest, &grant.guest);
+        let meets = |(other, _): &&(Grant, usize)| {
+            below(&grant.guest, &other.guest).is_some() || below(&other.guest, &grant.guest).is_some()
+        };
         if let Some((other, start)) = grants.iter().find(meets) {
             let (other, line) = (other.guest.clone(), resolver.source.line(*start));
             let mistake = Mistake::FoldersMeet { guest: grant.guest, other, line };
@@ -111,10 +112,4 @@ fn guest_path(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<String
     let better = if names.contains(&"..") || value.contains('\0') { "/spool".to_owned() } else { normal };
     resolver.refuse(Place::Span(written.span()), Mistake::BadGuestPath { value, better });
     None
-}
-
-/// Whether a path is `folder` or lies within it.
-fn is_below(path: &str, folder: &str) -> bool {
-    let rest = path.strip_prefix(folder.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -98,6 +98,14 @@ impl Policy {
         Some((rules.at(&allowed.span()), covers))
     }
 
+    /// The same for grants of sockets.
+    pub fn sockets(&self, grant: &Grant) -> Option<(Rule, bool)> {
+        let rules = self.rules()?;
+        let allowed = rules.sockets.as_ref()?;
+        let covers = allowed.get_ref().iter().any(|allowed| allowed.grant.covers(grant));
+        Some((rules.at(&allowed.span()), covers))
+    }
+
     /// What is bounded, if anything is.
     pub(super) fn rules(&self) -> Option<&Rules> {
         self.0.as_deref()

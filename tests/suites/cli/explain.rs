@@ -16,6 +16,21 @@ http = [
     "http://localhost:8080",
 ]
 env = { TZ = "UTC" }
+sockets = [
+    { url = "tcp://db.example.com:5432", addresses = ["10.0.0.0/8"] },
+    "tcp://10.0.0.5:6379",
+    "udp://10.1.0.0/16:514",
+    "tcp://localhost:5433",
+]
+dirs = [
+    { host = "/var/spool/orders", guest = "/spool", mode = "rw", quota = "1GiB" },
+    { host = "/srv/maps", guest = "/maps", mode = "ro" },
+]
+
+[[capabilities.http_headers]]
+url = "https://search.example.com"
+header = "X-Team"
+value = "not-shown"
 "#;
 
 fn granted() -> TempDir {
@@ -49,6 +64,40 @@ async fn what_is_denied_says_what_would_allow_it() {
 }
 
 #[tokio::test]
+async fn sockets_are_decided_on_as_while_it_runs() {
+    let folder = granted();
+    let args = ["explain", "orders.toml", "tcp://db.example.com:5432"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_socket.txt"]).await;
+    let args = ["explain", "orders.toml", "tcp://db.example.com:5433"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_socket_deny.txt"]).await;
+    let args = ["explain", "orders.toml", "tcp://10.9.9.9:5432"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_socket_deny_address.txt"]).await;
+    // `localhost` needs no network to be resolved.
+    let ended = explain(&folder, &["tcp://localhost:5433", "--resolve"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("127.0.0.1 (loopback): allowed"), "{ended:?}");
+    let explained = json(folder.path(), &["explain", "--json", "orders.toml", "udp://10.1.2.3:514"]).await;
+    assert_eq!(explained["allowed"], true, "{explained}");
+    assert_eq!(explained["reasons"][1]["text"], "10.1.2.3 (private): allowed", "{explained}");
+    std::fs::write(folder.path().join("host.toml"), "[policy]\nsockets = [\"tcp://0.0.0.0/0:1-65535\"]\n").unwrap();
+    let text = connector("http.wasm", "");
+    std::fs::write(folder.path().join("orders.toml"), text).unwrap();
+    let ended = explain(&folder, &["tcp://10.0.0.5:5432", "--host-config", "host.toml"]).await;
+    assert!(ended.code == Some(1) && ended.stdout.contains("the operator does not allow to grant it"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn files_lie_in_the_folder_that_is_granted() {
+    let folder = granted();
+    let args = ["explain", "orders.toml", "file:/spool/in/1.json"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_file.txt"]).await;
+    let args = ["explain", "orders.toml", "file:/etc/passwd"];
+    says(folder.path(), &args, expect_file!["../../golden/explain_file_deny.txt"]).await;
+    let ended = explain(&folder, &["file:/maps"]).await;
+    assert!(ended.code == Some(0) && ended.stdout.contains("`ro`: it may be read, and not changed"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn the_exit_code_says_it_to_scripts() {
     let folder = granted();
     for (code, args) in [
@@ -58,6 +107,18 @@ async fn the_exit_code_says_it_to_scripts() {
         (0, &["/events/clicks", "orders-clicks"]),
         (0, &["/default/orders", "orders"]),
         (0, &["env:TZ"]),
+        (0, &["tcp://10.0.0.5:6379"]),
+        (1, &["tcp://10.0.0.5:6380"]),
+        (1, &["udp://10.0.0.5:6379"]),
+        (1, &["tcp://other.example.com:5432"]),
+        (1, &["tcp://169.254.169.254:514"]),
+        (1, &["udp://10.2.0.1:514"]),
+        (0, &["file:/spool"]),
+        (1, &["file:/spools"]),
+        (2, &["file:/spool/../etc"]),
+        (2, &["file:spool"]),
+        (2, &["tcp://10.0.0.5"]),
+        (2, &["tcp://*.example.com:5432"]),
         (1, &["http://10.0.0.5:9200/orders/1"]),
         (1, &["http://10.0.0.5:9200/orders/%2e%2e/admin", "-X", "POST"]),
         (1, &["https://search.example.com.evil.example/"]),

@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 
 use hyper_util::client::legacy;
 
-use super::{Gate, Limits, Route, body, decision::Refusal, dial::DialError};
+use super::{Gate, Limits, Route, body, dial::DialError};
 use crate::capability::{
+    decision::Denial,
     destination::{Grant, Target},
     limit::Limit,
 };
@@ -98,7 +99,7 @@ impl Gate {
                 let grant = grant.cloned().unwrap_or_else(|| Grant::for_origin(target));
                 let ranges = grant.addresses().iter().copied().chain(refused.iter().map(|(ip, _)| (*ip).into()));
                 let suggestion = grant.clone().with_addresses(ranges.collect());
-                self.deny(format!("address of {origin}"), &format!("`{origin}`"), &Refusal::new(why, &suggestion))
+                self.deny(format!("address of {origin}"), &origin, &Denial::new(why, &suggestion))
             }
         }
     }

@@ -105,7 +105,7 @@ impl Injections {
     }
 
     /// What a request to `target` gets.
-    fn of(&self, target: &Target) -> Additions<'_> {
+    pub(super) fn of(&self, target: &Target) -> Additions<'_> {
         let mut additions: Vec<&Addition> = Vec::new();
         let within =
             |injection: &&Injection| injection.scope.covers_origin(target) && injection.scope.covers_path(target);
@@ -130,7 +130,7 @@ impl Gate {
 pub(super) struct Additions<'a>(Vec<&'a Addition>);
 
 impl Additions<'_> {
-    fn claimed(&self) -> impl Iterator<Item = &HeaderName> {
+    pub(super) fn claimed(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.iter().flat_map(|addition| addition.claims())
     }
 

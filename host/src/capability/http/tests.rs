@@ -137,7 +137,7 @@ async fn a_name_that_leads_into_the_host_s_network_is_refused() {
                 .into()
         )
     );
-    assert!(!gate.first_time("address of https://x.example".into()));
+    assert!(!gate.denials.first_time("address of https://x.example".into()));
 }
 
 #[tokio::test]

@@ -13,11 +13,12 @@ use wasmtime_wasi::{WasiCtxBuilder, sockets::SocketAddrUse};
 
 use super::{
     LookupError, Sockets,
-    decision::{self, Refusal},
+    decide::{self, Found},
     known::Known,
     stats::count,
 };
 use crate::capability::{
+    decision::Denial,
     destination::{Scheme, Target},
     limit::Limit,
 };
@@ -25,8 +26,6 @@ use crate::capability::{
 /// How many names an instance may look up at once. Each may take a thread of the host for as long as the system's
 /// resolver likes.
 const LOOKUPS: usize = 4;
-/// How many addresses of one name are looked at.
-const ANSWERS: usize = 64;
 
 /// One instance's share of a connector's sockets. Clones are the same share.
 #[derive(Clone)]
@@ -86,7 +85,7 @@ impl SocketSession {
             let name = scheme.as_str();
             count(if scheme == Scheme::Udp { &stats.udp_denied } else { &stats.tcp_denied });
             let suggestion = format!("\"{name}://HOST:PORT\"");
-            self.sockets().deny(&format!("{name}://"), &Refusal { why: String::new(), suggestion });
+            self.sockets().deny(&format!("{name}://"), &Denial { why: String::new(), suggestion });
             return Err(NoSocket::Denied);
         }
         if open >= *limit {
@@ -108,8 +107,8 @@ impl SocketSession {
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if at.ip().is_unspecified() && at.port() == 0 => true,
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind | SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
                 count(&stats.listens_denied);
-                if self.sockets().first_time("listen") {
-                    let connector = &self.sockets().connector;
+                if self.sockets().denials.first_time("listen".to_owned()) {
+                    let connector = self.sockets().denials.connector();
                     tracing::warn!(%connector, "the guest wants to bind or listen at `{at}`, which can't be granted");
                 }
                 false
@@ -124,21 +123,21 @@ impl SocketSession {
             Scheme::Tcp | Scheme::Http | Scheme::Https => (&stats.tcp_allowed, &stats.tcp_denied),
         };
         match self.decide(scheme, at) {
-            Ok(()) => {
+            Ok(_) => {
                 count(allowed);
                 true
             }
-            Err(refusal) => {
+            Err(denial) => {
                 count(denied);
-                self.sockets().deny(&Target::socket(scheme, at).origin(), &refusal);
+                self.sockets().deny(&Target::socket(scheme, at).origin(), &denial);
                 false
             }
         }
     }
 
-    fn decide(&self, scheme: Scheme, at: SocketAddr) -> Result<(), Refusal> {
+    fn decide(&self, scheme: Scheme, at: SocketAddr) -> Result<usize, Denial> {
         let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        decision::connection(&self.sockets().grants, &known, scheme, at)
+        decide::connection(&self.sockets().grants, &known, scheme, at)
     }
 
     /// The addresses of a granted name that may be connected to. They are remembered: the instance may connect to them.
@@ -159,33 +158,23 @@ impl SocketSession {
     async fn find(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
         let host = host(name).ok_or(LookupError::Invalid)?;
         let grants = &self.sockets().grants;
-        let denied = |refusal: Refusal| {
-            self.sockets().deny(&host.to_string(), &refusal);
+        let denied = |denial: Denial| {
+            self.sockets().deny(&host.to_string(), &denial);
             LookupError::Denied
         };
-        let candidates = decision::named(grants, &[Scheme::Tcp, Scheme::Udp], &host).map_err(denied)?;
-        let found = match &host {
+        let candidates = decide::named(grants, &[Scheme::Tcp, Scheme::Udp], &host).map_err(denied)?;
+        let addresses = match &host {
             Host::Ipv4(ip) => vec![(*ip).into()],
             Host::Ipv6(ip) => vec![(*ip).into()],
             Host::Domain(name) => self.ask(name).await?,
         };
-        let name = host.to_string();
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut allowed, mut refused) = (Vec::new(), Vec::new());
-        for ip in found.into_iter().take(ANSWERS) {
-            let opening = decision::opening(grants, &candidates, ip);
-            if opening.is_empty() {
-                refused.push(ip);
-            } else {
-                known.remember(&name, ip, opening);
-                allowed.push(ip);
-            }
-        }
+        let Found { allowed, refused } = decide::learn(grants, &candidates, &host, addresses, &mut known);
         if !allowed.is_empty() {
             return Ok(allowed);
         }
-        let refusal = (!refused.is_empty()).then(|| decision::private(grants, &candidates, &refused)).flatten();
-        Err(refusal.map_or(LookupError::Unresolved, denied))
+        let denial = (!refused.is_empty()).then(|| decide::private(grants, &candidates, &refused)).flatten();
+        Err(denial.map_or(LookupError::Unresolved, denied))
     }
 
     /// Asks the resolver, not too often at once: the place is free again when it has answered, not when the guest has
@@ -200,7 +189,7 @@ impl SocketSession {
         match answer.await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
-                tracing::debug!(connector = %self.sockets().connector, name, %error, "can't resolve");
+                tracing::debug!(connector = %self.sockets().denials.connector(), name, %error, "can't resolve");
                 Err(LookupError::Unresolved)
             }
             Err(_) => Err(LookupError::Unresolved),

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client};
 use wasmtime_wasi_tls::{Error, TlsProvider, TlsStream, TlsTransport};
 
-use super::{SocketSession, decision, session::host, stats::count};
+use super::{SocketSession, decide, session::host, stats::count};
 use crate::capability::{destination::Scheme, limit::Limit, tls::TlsOptions};
 
 /// How TLS is spoken by which grant.
@@ -57,9 +57,9 @@ impl GuestTls {
     fn admit(&self, server: &str) -> Result<Admitted, Error> {
         let sockets = self.0.sockets();
         let name = host(server).ok_or_else(|| Error::msg("not the name of a server"))?;
-        let grants = decision::named(&sockets.grants, &[Scheme::Tcp], &name).map_err(|refusal| {
+        let grants = decide::named(&sockets.grants, &[Scheme::Tcp], &name).map_err(|denial| {
             count(&sockets.stats.tls_denied);
-            sockets.deny(&format!("TLS with {name}"), &refusal);
+            sockets.deny(&format!("TLS with {name}"), &denial);
             Error::msg(format!("TLS with `{name}` is not granted"))
         })?;
         let permit = self.0.tls_permits().clone().try_acquire_owned().map_err(|_| {

@@ -6,25 +6,15 @@ use ::http::Method;
 use url::Url;
 
 use super::{Error, PATH_SHOWN, message, shortened};
-use crate::capability::destination::{self, Grant, Target};
+use crate::capability::{
+    decision::Denial,
+    destination::{self, Grant, Target},
+};
 
 /// The longest host name, in bytes: DNS has no longer ones, and errors repeat it.
 const HOST_LIMIT: usize = 253;
 /// How many of the grants for a host a refusal names.
 const GRANTS_SHOWN: usize = 5;
-
-/// Why a request is refused: words to follow `is not granted`, and the grant to write.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) why: String,
-    pub(super) suggestion: String,
-}
-
-impl Refusal {
-    pub(super) fn new(why: String, suggestion: &Grant) -> Self {
-        Self { why, suggestion: suggestion.to_string() }
-    }
-}
 
 /// What grants are compared with.
 ///
@@ -46,7 +36,7 @@ pub(super) fn target(method: &Method, url: &Url) -> Result<Target, Error> {
 }
 
 /// The first of `grants` that covers origin, method and path, by its place among them.
-pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Result<usize, Refusal> {
+pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Result<usize, Denial> {
     let covers =
         |grant: &Grant| grant.covers_origin(target) && grant.covers_method(method) && grant.covers_path(target);
     if let Some(at) = grants.iter().position(covers) {
@@ -55,23 +45,23 @@ pub(super) fn decide(grants: &[Grant], method: &Method, target: &Target) -> Resu
     let near: Vec<&Grant> = grants.iter().filter(|grant| grant.covers_origin(target)).collect();
     let suggestion = Grant::for_origin(target);
     if near.is_empty() {
-        return Err(Refusal::new(String::new(), &suggestion));
+        return Err(Denial::new(String::new(), &suggestion));
     }
     let mut why = format!(", only {}", listed(&near));
     if let Some(path) = near.iter().find(|grant| grant.covers_method(method)) {
         // Everything but the path would do.
         let same_methods = limit_methods(suggestion.clone(), path.methods().map(<[Method]>::to_vec));
         if let Ok(suggestion) = same_methods.clone().with_path(above(&target.path)) {
-            return Err(Refusal::new(why, &suggestion));
+            return Err(Denial::new(why, &suggestion));
         }
         let _ =
             write!(why, "; servers differ in what `{}` means, so no path prefix covers it", shortened(&target.path));
-        return Err(Refusal::new(why, &same_methods));
+        return Err(Denial::new(why, &same_methods));
     }
     let path = near.iter().find(|grant| grant.covers_path(target)).map_or(above(&target.path), |grant| grant.path());
     let suggestion = limit_methods(suggestion, Some(vec![method.clone()]));
     let suggestion = suggestion.clone().with_path(path).unwrap_or(suggestion);
-    Err(Refusal::new(why, &suggestion))
+    Err(Denial::new(why, &suggestion))
 }
 
 fn limit_methods(grant: Grant, methods: Option<Vec<Method>>) -> Grant {
@@ -104,7 +94,7 @@ mod tests {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let target = target(&method, &Url::parse(url).unwrap()).unwrap();
         let decided = decide(grants, &method, &target);
-        decided.map(drop).map_err(|Refusal { why, suggestion }| format!("{why} + {suggestion}"))
+        decided.map(drop).map_err(|Denial { why, suggestion }| format!("{why} + {suggestion}"))
     }
 
     #[test]
