@@ -128,7 +128,9 @@ impl Cli {
 /// Says what connectors that only observed would have needed.
 fn print_observed(status: &Status) {
     for (connector, refusals, needed) in status.observed() {
-        println!("# `{connector}` only observed: enforcing would have refused {refusals} requests and connections.");
+        println!(
+            "# `{connector}` only observed: enforcing would have refused {refusals} requests, lookups and connections."
+        );
         if needed.is_empty() {
             println!("# Its grants are enough. Remove `mode = \"observe\"` from its file.");
         } else {

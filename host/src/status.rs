@@ -67,7 +67,7 @@ pub struct Details {
     phase: String,
     /// Whether its grants are enforced: `enforce` or `observe`.
     mode: &'static str,
-    /// How many requests and connections enforcing would have refused; there in the mode `observe`.
+    /// How many requests, lookups and connections enforcing would have refused; there in the mode `observe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     would_be_denied: Option<u64>,
     topics: Vec<TopicDetails>,
@@ -141,7 +141,7 @@ impl Status {
         }
     }
 
-    /// What each connector that only observes would have needed, by name: how many requests and connections enforcing
+    /// What each connector that only observes would have needed, by name: how many requests, lookups and connections enforcing
     /// would have refused, and the lines for its `[capabilities]`.
     pub fn observed(&self) -> Vec<(String, u64, String)> {
         let observed = |(name, entry): (&String, &Entry)| {

@@ -77,3 +77,19 @@ async fn a_component_without_grants_connects_nowhere() {
     }
     assert_eq!(host.stop().await.failed(), 0);
 }
+
+#[tokio::test]
+async fn observing_opens_nothing_on_this_machine_and_notes_the_rest() {
+    let port = echo().await;
+    let mut told = Told::new().await;
+    told.connector = told.connector.clone().set("capabilities.mode", "observe");
+    let host = told.rig.run(std::slice::from_ref(&told.connector)).await;
+    for command in [connect, send] {
+        assert_eq!(told.answers(command(&format!("127.0.0.1:{port}"))).await, "PermissionDenied");
+    }
+    // No resolver knows it, but it is sought, as a granted name would be.
+    assert!(!told.answers(connect("nowhere.invalid:5432")).await.contains("hello"));
+    let looked_up = host.count("danube_wasm_sockets_total", "attempt=\"lookup\",outcome=\"failed\"");
+    assert_eq!((looked_up, host.count("danube_wasm_observed_total", "")), (1.0, 3.0));
+    assert_eq!(host.stop().await.failed(), 0);
+}

@@ -4,10 +4,13 @@
 
 use std::{io, sync::Arc};
 
+use url::Host;
+
 use super::{
     decision::{Denial, Denials},
     destination::{Grant, Scheme},
     limit::LimitHits,
+    observe::Observer,
     resolver::Resolver,
     tls::TlsOptions,
 };
@@ -53,6 +56,8 @@ pub struct SocketOptions {
     pub grants: Vec<SocketGrant>,
     /// How many sockets and TLS sessions an instance may have open at once.
     pub open: usize,
+    /// Who takes note of what no grant covers and lets it through. `None`: it is refused.
+    pub observer: Option<Arc<Observer>>,
     /// Where the connector's hits of its limits are counted.
     pub hits: Arc<LimitHits>,
     /// Where names are looked up.
@@ -64,7 +69,7 @@ impl SocketOptions {
     pub fn new(connector: impl Into<Arc<str>>, file: impl Into<String>, grants: Vec<SocketGrant>) -> Self {
         let connector = connector.into();
         let hits = Arc::new(LimitHits::new(connector.clone()));
-        Self { connector, file: file.into(), grants, open: 64, hits, resolver: Resolver::default() }
+        Self { connector, file: file.into(), grants, open: 64, observer: None, hits, resolver: Resolver::default() }
     }
 }
 
@@ -86,10 +91,10 @@ impl Sockets {
     /// # Errors
     /// An authority is not a certificate, or a client certificate is of no use with its key.
     pub fn new(options: SocketOptions) -> io::Result<Self> {
-        let SocketOptions { connector, file, grants, open, hits, resolver } = options;
+        let SocketOptions { connector, file, grants, open, observer, hits, resolver } = options;
         let (grants, tls): (Vec<_>, Vec<_>) = grants.into_iter().map(|given| (given.grant, given.tls)).unzip();
         let tls = tls::Clients::new(&tls)?;
-        let denials = Denials::new(connector, file, "sockets", None);
+        let denials = Denials::new(connector, file, "sockets", observer);
         Ok(Self { grants, tls, open, hits, resolver, stats: Arc::default(), denials })
     }
 
@@ -103,8 +108,20 @@ impl Sockets {
         SocketSession::new(self.clone())
     }
 
+    /// Whether a guest gets such sockets at all.
     fn has(&self, scheme: Scheme) -> bool {
-        self.grants.iter().any(|grant| grant.scheme() == scheme)
+        self.observer().is_some() || self.grants.iter().any(|grant| grant.scheme() == scheme)
+    }
+
+    fn observer(&self) -> Option<&Observer> {
+        self.denials.observer()
+    }
+
+    /// A lookup, or TLS with the name. `None`: no observer lets it through.
+    fn observe(&self, host: &Host<String>, subject: &str, denial: &Denial) -> Option<&Observer> {
+        let observer = self.observer().filter(|observer| observer.looks_up(host))?;
+        self.denials.let_through(subject.to_owned(), subject, denial);
+        Some(observer)
     }
 
     fn deny(&self, subject: &str, denial: &Denial) {

@@ -1,7 +1,7 @@
 //! What a component imports, held against what its file grants.
 
 use crate::{
-    config::Config,
+    config::{Config, Mode},
     guest::{Area, Component},
 };
 
@@ -12,6 +12,8 @@ pub(super) enum Access {
     Free,
     /// These grants let the component use it.
     Granted(Vec<String>),
+    /// Nothing grants it, and the file only observes: it leads to public addresses.
+    Observed,
     /// Whatever the component does with it is refused. The line for [capabilities] that would change it, if one would.
     Refused(Option<&'static str>),
 }
@@ -19,7 +21,10 @@ pub(super) enum Access {
 /// What becomes of the imports of an area.
 pub(super) fn access(area: Area, config: &Config) -> Access {
     let capabilities = &config.capabilities;
+    let observes = matches!(capabilities.mode, Mode::Observe { .. });
     match area {
+        Area::Http if observes && capabilities.http.is_empty() => Access::Observed,
+        Area::Sockets if observes && capabilities.sockets.is_empty() => Access::Observed,
         Area::Http if capabilities.http.is_empty() => Access::Refused(Some("http = [\"https://host:port\"]")),
         Area::Http => Access::Granted(capabilities.http.iter().map(ToString::to_string).collect()),
         Area::Sockets if capabilities.sockets.is_empty() => Access::Refused(Some("sockets = [\"tcp://host:port\"]")),
@@ -47,7 +52,9 @@ pub(super) fn grants_against_imports(config: &Config, component: &Component) -> 
             "warning: the component imports {area}, and {file} grants none: whatever it does with it will be refused\n\
              help: add `{line}` to [capabilities]"
         )),
-        (Access::Free | Access::Refused(None), _) | (Access::Granted(_), true) | (Access::Refused(_), false) => None,
+        (Access::Free | Access::Observed | Access::Refused(None), _)
+        | (Access::Granted(_), true)
+        | (Access::Refused(_), false) => None,
     };
     Area::ALL.into_iter().filter_map(finding).collect()
 }

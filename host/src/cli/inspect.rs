@@ -151,6 +151,7 @@ impl Inspected {
 fn in_words(access: &Access) -> String {
     match access {
         Access::Free => "needs no grant".to_owned(),
+        Access::Observed => "let through to public addresses, as the file only observes".to_owned(),
         Access::Granted(grants) => format!("granted: {}", grants.join(", ")),
         Access::Refused(Some(line)) => format!("refused: nothing is granted; add `{line}` to [capabilities]"),
         Access::Refused(None) => "refused: this host grants none".to_owned(),
@@ -159,7 +160,7 @@ fn in_words(access: &Access) -> String {
 
 fn access_json(access: &Access) -> serde_json::Value {
     match access {
-        Access::Free => json!({ "usable": true }),
+        Access::Free | Access::Observed => json!({ "usable": true }),
         Access::Granted(grants) => json!({ "usable": true, "grants": grants }),
         Access::Refused(line) => json!({ "usable": false, "line": line }),
     }

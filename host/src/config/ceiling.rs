@@ -8,7 +8,7 @@ use serde_spanned::Spanned;
 use super::{
     HttpGrant, SocketGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern,
 };
-use crate::capability::{destination::Grant, files};
+use crate::capability::{files, observe::Within};
 
 /// Refuses a grant that no grant of the policy covers wholly.
 pub(super) fn http(granted: &HttpGrant, place: Range<usize>, resolver: &mut Resolver<'_>) {
@@ -90,16 +90,17 @@ const WRITE_DIGEST: &str =
     "write `sha256 = \"...\"` under `[component]`; `danube-wasm inspect` shows the digest of a component";
 
 /// Refuses a file that would only observe, where the policy does not allow it. What bounds the observation otherwise.
-pub(super) fn observation(place: Range<usize>, resolver: &mut Resolver<'_>) -> Option<Vec<Grant>> {
-    let rules = resolver.policy.rules()?;
+pub(super) fn observation(place: Range<usize>, resolver: &mut Resolver<'_>) -> Within {
+    let Some(rules) = resolver.policy.rules() else { return Within::default() };
     if !rules.allow_observe.get_ref() {
         let what = "the operator does not allow `mode = \"observe\"`".to_owned();
         let help = "remove the line, or ask the operator for `allow_observe = true`".to_owned();
         let mistake = Mistake::BeyondPolicy { what, rule: rules.at(&rules.allow_observe.span()), help };
         resolver.refuse(Place::Span(place), mistake);
     }
-    let grants = rules.http.as_ref()?.get_ref();
-    Some(grants.iter().map(|granted| granted.grant.clone()).collect())
+    let http = |granted: &Spanned<Vec<HttpGrant>>| granted.get_ref().iter().map(|of| of.grant.clone()).collect();
+    let sockets = |granted: &Spanned<Vec<SocketGrant>>| granted.get_ref().iter().map(|of| of.grant.clone()).collect();
+    Within { http: rules.http.as_ref().map(http), sockets: rules.sockets.as_ref().map(sockets) }
 }
 
 /// A part of the policy, if it says anything about it.

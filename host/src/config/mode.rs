@@ -8,7 +8,7 @@ use super::{
     resolver::{Resolver, Word},
     snippet::Place,
 };
-use crate::capability::destination::Grant;
+use crate::capability::observe::Within;
 
 /// What becomes of what nothing grants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Mode {
     Enforce,
     /// It is counted and let through to public addresses, for writing a first file.
     Observe {
-        /// The operator's bounds; `None`: there are none.
-        within: Option<Vec<Grant>>,
+        /// The operator's bounds.
+        within: Within,
     },
 }
 
@@ -43,7 +43,10 @@ impl FromStr for Mode {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
-        [Self::Enforce, Self::Observe { within: None }].into_iter().find(|mode| mode.as_str() == word).ok_or(())
+        [Self::Enforce, Self::Observe { within: Within::default() }]
+            .into_iter()
+            .find(|mode| mode.as_str() == word)
+            .ok_or(())
     }
 }
 

@@ -97,10 +97,15 @@ pub(crate) async fn folders(
 }
 
 /// The sockets of all instances of a connector.
-pub(super) fn sockets(config: &Config, hits: Arc<LimitHits>) -> Result<Arc<Sockets>, Failure> {
+pub(super) fn sockets(
+    config: &Config,
+    observer: Option<Arc<Observer>>,
+    hits: Arc<LimitHits>,
+) -> Result<Arc<Sockets>, Failure> {
     let grants = config.capabilities.sockets.iter().map(socket_grant).collect::<Result<_, _>>()?;
     let options = SocketOptions {
         open: config.limits.open_connections as usize,
+        observer,
         hits,
         ..SocketOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };

@@ -32,7 +32,7 @@ impl Collector for Observers {
         for (connector, _) in &observers {
             observing.encode(metric.encode_family(&[("connector", connector.as_str())])?)?;
         }
-        let help = "Requests and connections that enforcing would have refused, while only observing";
+        let help = "Requests, lookups and connections that enforcing would have refused, while only observing";
         let counter = ConstCounter::new(0_u64);
         let mut metric = encoder.encode_descriptor("danube_wasm_observed", help, None, counter.metric_type())?;
         for (connector, observer) in &observers {

@@ -178,6 +178,14 @@ async fn observing_is_part_of_the_answer() {
     std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", &observing)).unwrap();
     let args = ["explain", "orders.toml", "https://elsewhere.example/"];
     says(folder.path(), &args, expect_file!["../../golden/explain_observed.txt"]).await;
-    let ended = explain(&folder, &["http://10.0.0.6/"]).await;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for (code, target) in [
+        (1, "http://10.0.0.6/"),
+        (0, "tcp://elsewhere.example:5432"),
+        (0, "udp://1.1.1.1:53"),
+        (1, "tcp://10.0.0.6:5432"),
+        (1, "tcp://169.254.169.254:80"),
+    ] {
+        let ended = explain(&folder, &[target]).await;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+    }
 }

@@ -197,6 +197,7 @@ impl Service<Name> for Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::observe::Within;
 
     #[test]
     fn only_allowed_addresses_are_dialled() {
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(permitted("https://x.example:8443", &both).unwrap(), "10.0.0.1 1.1.1.1 2606:4700::1111");
         assert!(permitted("https://x.example", &["10.0.0.1", "127.0.0.1"]).unwrap_err().contains("Loopback"));
         assert!(permitted("https://x.example", &[]).unwrap_err().contains("no address"));
-        let observer = Observer::new(None);
+        let observer = Observer::new(Within::default());
         let target = Target::of(&Url::parse("https://observed.example").unwrap()).unwrap();
         let found = ["10.0.0.1", "1.1.1.1", "127.0.0.1"].map(|ip| (ip.parse::<IpAddr>().unwrap(), 443).into());
         let observed = permit(found.to_vec(), &target, &grants, Some(&observer)).unwrap();

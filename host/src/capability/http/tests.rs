@@ -23,7 +23,7 @@ use super::{Error, Gate, GateOptions, GateStats, Request, Route, Session, dial::
 use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
-    observe::Observer,
+    observe::{Observer, Within},
     resolver::Resolver,
 };
 
@@ -71,7 +71,7 @@ async fn a_granted_request_arrives_as_sent() {
 #[tokio::test]
 async fn observing_lets_public_names_through_and_nothing_inside() {
     let server = Server::start(Router::new().fallback(|| async { "reached" })).await;
-    let observer = Arc::new(Observer::new(None));
+    let observer = Arc::new(Observer::new(Within::default()));
     let options = GateOptions::new("orders", "orders.toml", vec![]);
     let observing = session(GateOptions { observer: Some(observer.clone()), ..options });
     // It is resolved, as a granted name would be, and no resolver knows it.

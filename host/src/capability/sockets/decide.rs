@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use url::Host;
 
 use super::known::Known;
@@ -33,7 +34,8 @@ pub(super) fn port(grants: &[Grant], candidates: &[usize], scheme: Scheme, port:
 
 fn denial(grants: &[Grant], known: &Known, target: Target, ip: IpAddr) -> Denial {
     if let Some(answer) = known.of(ip).next() {
-        return elsewhere(grants, &answer.grants, Target { host: answer.host.clone(), ..target });
+        let target = Target { host: answer.host.clone(), ..target };
+        return if answer.grants.is_empty() { not_named(&target) } else { elsewhere(grants, &answer.grants, target) };
     }
     let near: Vec<_> = grants.iter().filter(|grant| grant.covers_origin(&target)).collect();
     let why = if near.is_empty() {
@@ -42,6 +44,11 @@ fn denial(grants: &[Grant], known: &Known, target: Target, ip: IpAddr) -> Denial
         format!(": it is {}, which the range in {} does not open", Scope::of(ip), listed(&near))
     };
     Denial::new(why, &Grant::for_origin(&target))
+}
+
+/// Why a target is denied whose host no grant has.
+pub(super) fn not_named(target: &Target) -> Denial {
+    Denial::new(String::new(), &Grant::for_origin(target))
 }
 
 /// Why a target is denied whose name these grants have, for something else.
@@ -74,7 +81,8 @@ pub(super) struct Found {
     pub(super) refused: Vec<IpAddr>,
 }
 
-/// Holds the addresses of `host` against the grants that name it.
+/// Holds the addresses of `host` against the grants that name it. Where none does, it is only observed, and gives public
+/// addresses.
 pub(super) fn learn(
     grants: &[Grant],
     candidates: &[usize],
@@ -86,7 +94,8 @@ pub(super) fn learn(
     for ip in addresses.into_iter().take(ANSWERS) {
         let allows = |at: &&usize| grants.get(**at).is_some_and(|grant| address::allowed(ip, grant));
         let opening: Vec<usize> = candidates.iter().filter(allows).copied().collect();
-        if opening.is_empty() {
+        let observed = candidates.is_empty() && Scope::of(ip) == Scope::Public;
+        if opening.is_empty() && !observed {
             found.refused.push(ip);
         } else {
             known.remember(host, ip, opening);
@@ -96,13 +105,22 @@ pub(super) fn learn(
     found
 }
 
-/// Why a granted name is of no use: all of its addresses are refused.
-pub(super) fn private(grants: &[Grant], candidates: &[usize], refused: &[IpAddr]) -> Option<Denial> {
+/// Why a name is of no use: all of its addresses are refused.
+pub(super) fn private(grants: &[Grant], candidates: &[usize], host: &Host<String>, refused: &[IpAddr]) -> Denial {
     let found: Vec<_> = refused.iter().map(|ip| format!("{ip} ({})", Scope::of(*ip))).collect();
     let why = format!(" at the address that it resolves to: {}", found.join(", "));
-    let grant = candidates.first().and_then(|at| grants.get(*at))?;
-    let ranges = grant.addresses().iter().copied().chain(refused.iter().map(|ip| (*ip).into()));
-    Some(Denial::new(why, &grant.clone().with_addresses(ranges.collect())))
+    let refused = refused.iter().map(|ip| IpNet::from(*ip));
+    match candidates.first().and_then(|at| grants.get(*at)) {
+        Some(grant) => {
+            let ranges = grant.addresses().iter().copied().chain(refused).collect();
+            Denial::new(why, &grant.clone().with_addresses(ranges))
+        }
+        None => {
+            let ranges: Vec<_> = refused.map(|range| format!("\"{range}\"")).collect();
+            let suggestion = format!("{{ url = \"tcp://{host}:PORT\", addresses = [{}] }}", ranges.join(", "));
+            Denial { why, suggestion }
+        }
+    }
 }
 
 fn listed(grants: &[&Grant]) -> String {

@@ -9,22 +9,26 @@ use crate::capability::{
     address::Scope,
     decision::{Decision, Denial, Reached},
     destination::{Grant, Scheme, Target},
+    observe::Observer,
     resolver::Resolver,
 };
 
 /// Decides on a connection, or a datagram, to `target`: of a name, as if its lookup gave addresses that its grants open.
-pub fn decision(grants: &[Grant], target: &Target) -> Decision {
+pub fn decision(grants: &[Grant], observer: Option<&Observer>, target: &Target) -> Decision {
     let decided = match address(&target.host) {
         Some(ip) => decide::connection(grants, &Known::default(), target.scheme, SocketAddr::new(ip, target.port)),
         None => by_name(grants, target),
     };
-    decided.map_or_else(Decision::Denied, Decision::Granted)
+    match decided {
+        Ok(at) => Decision::Granted(at),
+        Err(denial) if observer.is_some_and(|observer| observer.connects(target)) => Decision::Observed(denial),
+        Err(denial) => Decision::Denied(denial),
+    }
 }
 
 fn by_name(grants: &[Grant], target: &Target) -> Result<usize, Denial> {
     // That the lookup knows no port is no matter where it is known.
-    let candidates = candidates(grants, &target.host)
-        .map_err(|_| Denial { why: String::new(), suggestion: Grant::for_origin(target).to_string() })?;
+    let candidates = candidates(grants, &target.host).map_err(|_| decide::not_named(target))?;
     let granted = decide::port(grants, &candidates, target.scheme, target.port);
     granted.ok_or_else(|| decide::elsewhere(grants, &candidates, target.clone()))
 }
@@ -45,7 +49,7 @@ fn address(host: &Host<String>) -> Option<IpAddr> {
 ///
 /// # Errors
 /// The name can't be resolved; the text says why.
-pub async fn reached(grants: &[Grant], target: &Target) -> Result<Reached, String> {
+pub async fn reached(grants: &[Grant], observer: Option<&Observer>, target: &Target) -> Result<Reached, String> {
     let mut known = Known::default();
     let found = match &target.host {
         Host::Domain(name) => {
@@ -60,9 +64,12 @@ pub async fn reached(grants: &[Grant], target: &Target) -> Result<Reached, Strin
     };
     let mut reached = Reached::default();
     for ip in found {
-        match decide::connection(grants, &known, target.scheme, SocketAddr::new(ip, target.port)) {
-            Ok(_) => reached.allowed.push(ip),
-            Err(_) => reached.refused.push((ip, Scope::of(ip))),
+        let granted = decide::connection(grants, &known, target.scheme, SocketAddr::new(ip, target.port)).is_ok();
+        let observed = || observer.is_some_and(|observer| observer.connects(target)) && Scope::of(ip) == Scope::Public;
+        if granted || observed() {
+            reached.allowed.push(ip);
+        } else {
+            reached.refused.push((ip, Scope::of(ip)));
         }
     }
     Ok(reached)

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::ready,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use super::{
     stats::count,
 };
 use crate::capability::{
+    address::Scope,
     decision::Denial,
     destination::{Scheme, Target},
     limit::Limit,
@@ -96,13 +97,13 @@ impl SocketSession {
     }
 
     /// Whether a socket may be used like this. Asked by WASI before each use.
-    fn permits(&self, at: SocketAddr, purpose: SocketAddrUse) -> bool {
+    pub(super) fn permits(&self, at: SocketAddr, purpose: SocketAddrUse) -> bool {
         let stats = self.sockets().stats();
         match purpose {
             SocketAddrUse::TcpConnect => self.connects(Scheme::Tcp, at),
             SocketAddrUse::UdpSend => self.connects(Scheme::Udp, at),
             // A stranger's datagram is no attempt of the guest's.
-            SocketAddrUse::UdpReceive => self.decide(Scheme::Udp, at).is_ok(),
+            SocketAddrUse::UdpReceive => self.decide(Scheme::Udp, at).is_ok() || self.answers(at),
             // What every connection begins with: any address, any port.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if at.ip().is_unspecified() && at.port() == 0 => true,
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind | SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
@@ -122,22 +123,52 @@ impl SocketSession {
             Scheme::Udp => (&stats.udp_allowed, &stats.udp_denied),
             Scheme::Tcp | Scheme::Http | Scheme::Https => (&stats.tcp_allowed, &stats.tcp_denied),
         };
-        match self.decide(scheme, at) {
-            Ok(_) => {
-                count(allowed);
-                true
-            }
-            Err(denial) => {
-                count(denied);
-                self.sockets().deny(&Target::socket(scheme, at).origin(), &denial);
-                false
-            }
+        let Err(denial) = self.decide(scheme, at) else {
+            count(allowed);
+            return true;
+        };
+        if self.observes(scheme, at, &denial) {
+            count(allowed);
+            return true;
         }
+        count(denied);
+        self.sockets().deny(&Target::socket(scheme, at).origin(), &denial);
+        false
+    }
+
+    /// Whether an observer lets a connection or a datagram through. It takes note of the name that the instance looked up.
+    fn observes(&self, scheme: Scheme, at: SocketAddr, denial: &Denial) -> bool {
+        let Some(observer) = self.sockets().observer() else { return false };
+        let mut known = self.known();
+        let address = Target::socket(scheme, at);
+        let looked_up = known.of(at.ip()).next().map(|answer| answer.host.clone());
+        let is_known = looked_up.is_some();
+        let named = Target { host: looked_up.unwrap_or_else(|| address.host.clone()), ..address.clone() };
+        if Scope::of(at.ip()) != Scope::Public || ![&named, &address].into_iter().any(|to| observer.connects(to)) {
+            return false;
+        }
+        observer.connection(&named);
+        if !is_known {
+            // For datagrams that come back.
+            known.remember(&named.host, at.ip(), Vec::new());
+        }
+        let subject = named.origin();
+        self.sockets().denials.let_through(subject.clone(), &subject, denial);
+        true
+    }
+
+    /// Whether a datagram comes from where an observer has let one through to.
+    fn answers(&self, at: SocketAddr) -> bool {
+        let observing = self.sockets().observer().is_some();
+        observing && Scope::of(at.ip()) == Scope::Public && self.known().of(at.ip()).next().is_some()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn decide(&self, scheme: Scheme, at: SocketAddr) -> Result<usize, Denial> {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        decide::connection(&self.sockets().grants, &known, scheme, at)
+        decide::connection(&self.sockets().grants, &self.known(), scheme, at)
     }
 
     /// The addresses of a granted name that may be connected to. They are remembered: the instance may connect to them.
@@ -158,41 +189,50 @@ impl SocketSession {
     async fn find(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
         let host = host(name).ok_or(LookupError::Invalid)?;
         let grants = &self.sockets().grants;
-        let denied = |denial: Denial| {
-            self.sockets().deny(&host.to_string(), &denial);
+        let shown = host.to_string();
+        let denied = |about: String, denial: &Denial| {
+            self.sockets().denials.refuse(about, &shown, denial);
             LookupError::Denied
         };
-        let candidates = decide::named(grants, &[Scheme::Tcp, Scheme::Udp], &host).map_err(denied)?;
+        let (candidates, observer) = match decide::named(grants, &[Scheme::Tcp, Scheme::Udp], &host) {
+            Ok(candidates) => (candidates, None),
+            Err(denial) => match self.sockets().observe(&host, &shown, &denial) {
+                Some(observer) => (Vec::new(), Some(observer)),
+                None => return Err(denied(shown.clone(), &denial)),
+            },
+        };
         let addresses = match &host {
             Host::Ipv4(ip) => vec![(*ip).into()],
             Host::Ipv6(ip) => vec![(*ip).into()],
-            Host::Domain(name) => self.ask(name).await?,
+            Host::Domain(name) => self.ask(name).await,
         };
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Found { allowed, refused } = decide::learn(grants, &candidates, &host, addresses, &mut known);
-        if !allowed.is_empty() {
-            return Ok(allowed);
+        let Found { allowed, refused } = decide::learn(grants, &candidates, &host, addresses, &mut self.known());
+        if allowed.is_empty() && !refused.is_empty() {
+            let denial = decide::private(grants, &candidates, &host, &refused);
+            return Err(denied(format!("address of {shown}"), &denial));
         }
-        let denial = (!refused.is_empty()).then(|| decide::private(grants, &candidates, &refused)).flatten();
-        Err(denial.map_or(LookupError::Unresolved, denied))
+        if let Some(observer) = observer {
+            observer.lookup(&host);
+        }
+        if allowed.is_empty() { Err(LookupError::Unresolved) } else { Ok(allowed) }
     }
 
     /// Asks the resolver, not too often at once: the place is free again when it has answered, not when the guest has
-    /// lost interest.
-    async fn ask(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
-        let place = self.0.lookups.clone().acquire_owned().await.map_err(|_| LookupError::Unresolved)?;
+    /// lost interest. No addresses: there is no such name, or nobody knows now.
+    async fn ask(&self, name: &str) -> Vec<IpAddr> {
+        let place = self.0.lookups.clone().acquire_owned().await;
         let (resolver, asked) = (self.sockets().resolver.clone(), name.to_owned());
         let answer = tokio::spawn(async move {
             let _place = place;
             resolver.lookup(&asked).await
         });
         match answer.await {
-            Ok(Ok(found)) => Ok(found),
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::debug!(connector = %self.sockets().denials.connector(), name, %error, "can't resolve");
-                Err(LookupError::Unresolved)
+                Vec::new()
             }
-            Err(_) => Err(LookupError::Unresolved),
+            Err(_) => Vec::new(),
         }
     }
 }
@@ -205,5 +245,8 @@ pub(super) fn host(text: &str) -> Option<Host<String>> {
     }
     // Outside of URLs they have no brackets.
     let bare = || text.parse::<Ipv6Addr>().ok().map(Host::Ipv6);
-    Host::parse(text).ok().or_else(bare)
+    let host = Host::parse(text).ok().or_else(bare)?;
+    // Others are in no DNS, and would break the lines that people are told to write.
+    let is_name = |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric() || "-._".contains(char));
+    if let Host::Domain(name) = &host { is_name(name).then_some(host) } else { Some(host) }
 }

@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::bindings::sockets::{
 use super::{LookupError, Resolver, SocketOptions, SocketStats, Sockets};
 use crate::capability::{limit::Limit, logging::capture::Capture};
 
+mod observe;
 mod rig;
 mod tls;
 mod udp;

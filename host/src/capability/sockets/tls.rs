@@ -57,11 +57,19 @@ impl GuestTls {
     fn admit(&self, server: &str) -> Result<Admitted, Error> {
         let sockets = self.0.sockets();
         let name = host(server).ok_or_else(|| Error::msg("not the name of a server"))?;
-        let grants = decide::named(&sockets.grants, &[Scheme::Tcp], &name).map_err(|denial| {
-            count(&sockets.stats.tls_denied);
-            sockets.deny(&format!("TLS with {name}"), &denial);
-            Error::msg(format!("TLS with `{name}` is not granted"))
-        })?;
+        let grants = match decide::named(&sockets.grants, &[Scheme::Tcp], &name) {
+            Ok(grants) => grants,
+            Err(denial) => {
+                let subject = format!("TLS with {name}");
+                let Some(observer) = sockets.observe(&name, &subject, &denial) else {
+                    count(&sockets.stats.tls_denied);
+                    sockets.deny(&subject, &denial);
+                    return Err(Error::msg(format!("TLS with `{name}` is not granted")));
+                };
+                observer.lookup(&name);
+                Vec::new()
+            }
+        };
         let permit = self.0.tls_permits().clone().try_acquire_owned().map_err(|_| {
             sockets.hits.hit(Limit::OpenSockets);
             Error::msg(format!("the instance has {} TLS sessions open, which is its limit", sockets.open))

@@ -11,13 +11,14 @@ use crate::{
         sockets,
     },
     config::{Config, Policy},
+    connector::observer,
 };
 
 pub(super) async fn explain(config: &Config, policy: &Policy, target: &Target, resolve: bool) -> Answer {
     let file = config.file.display();
     let grants: Vec<Grant> = config.capabilities.sockets.iter().map(|granted| granted.grant.clone()).collect();
-    let subject = target.origin();
-    let answer = match sockets::decision(&grants, target) {
+    let (observer, subject) = (observer(config), target.origin());
+    let answer = match sockets::decision(&grants, observer.as_deref(), target) {
         Decision::Granted(at) => {
             let granted = config.capabilities.sockets.get(at);
             let line = granted.map(|granted| format!("{file}:{}: {granted}", granted.line));
@@ -39,7 +40,7 @@ pub(super) async fn explain(config: &Config, policy: &Policy, target: &Target, r
             answer.because("address", unresolved(name, "looked up by the component", &near))
         }
         (Host::Domain(_), true) | (Host::Ipv4(_) | Host::Ipv6(_), _) => {
-            answer.addresses(sockets::reached(&grants, target).await)
+            answer.addresses(sockets::reached(&grants, observer.as_deref(), target).await)
         }
     }
 }

@@ -118,7 +118,7 @@ async fn what_is_only_observed_gets_nothing() {
     let only_posts = Grant::parse("https://x.example").unwrap().with_methods(vec![::http::Method::POST]).unwrap();
     let gate = gate(GateOptions {
         injections: vec![header("https://x.example", "authorization", SECRET)],
-        observer: Some(Arc::new(Observer::new(None))),
+        observer: Some(Arc::new(Observer::new(Within::default()))),
         ..GateOptions::new("orders", "orders.toml", vec![only_posts])
     });
     let added = |method: ::http::Method| {
