@@ -100,7 +100,7 @@ impl Connector {
         let folders = folders.map_err(|error| Failure::Folders { error, file: self.config.file.clone() })?;
         let gate = build::gate(&self.config, observer.clone(), hits)?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
-        let sockets = build::sockets(&self.config, observer.clone(), gate.hits().clone())?;
+        let sockets = build::sockets(&self.config, observer.clone(), &gate)?;
         self.metrics.watch_sockets(&self.config.connector_name, sockets.stats().clone());
         let options = |instance| build::instance_options(&self.config, instance, &gate, &sockets, &folders);
         let processor = |instance| self.processor(&component, options(instance));

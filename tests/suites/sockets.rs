@@ -16,7 +16,7 @@ async fn echo() -> u16 {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut buffer = [0; 1000];
+                let mut buffer = [0; 2000];
                 while let Ok(read @ 1..) = stream.read(&mut buffer).await {
                     stream.write_all(&buffer[..read]).await.unwrap();
                 }
@@ -24,7 +24,7 @@ async fn echo() -> u16 {
         }
     });
     tokio::spawn(async move {
-        let mut buffer = [0; 1000];
+        let mut buffer = [0; 2000];
         while let Ok((read, from)) = datagrams.recv_from(&mut buffer).await {
             datagrams.send_to(&buffer[..read], from).await.unwrap();
         }
@@ -91,5 +91,22 @@ async fn observing_opens_nothing_on_this_machine_and_notes_the_rest() {
     assert!(!told.answers(connect("nowhere.invalid:5432")).await.contains("hello"));
     let looked_up = host.count("danube_wasm_sockets_total", "attempt=\"lookup\",outcome=\"failed\"");
     assert_eq!((looked_up, host.count("danube_wasm_observed_total", "")), (1.0, 3.0));
+    assert_eq!(host.stop().await.failed(), 0);
+}
+
+#[tokio::test]
+async fn what_goes_through_sockets_keeps_to_the_rate() {
+    let port = echo().await;
+    let granted = ["tcp", "udp"].map(|scheme| toml::Value::from(format!("{scheme}://127.0.0.1:{port}")));
+    let mut told = Told::new().await.granting("sockets", granted);
+    told.connector = told.connector.clone().set("limits.bytes_out_per_second", "1KiB");
+    let host = told.rig.run(std::slice::from_ref(&told.connector)).await;
+    let hits = || host.count("danube_wasm_limit_hits_total", "limit=\"bytes_out_per_second\"");
+    // More than a second's worth.
+    let text = "x".repeat(1500);
+    for (hit, how) in [(1.0, "connect"), (2.0, "send")] {
+        let command = json!({ "do": how, "to": format!("127.0.0.1:{port}"), "text": text });
+        assert_eq!((told.answers(command).await, hits()), (text.clone(), hit));
+    }
     assert_eq!(host.stop().await.failed(), 0);
 }

@@ -31,22 +31,27 @@ impl Rate {
     /// Waits until so many bytes may be sent. Having to wait counts as a hit of the limit. A wait that is given up gives its
     /// bytes back.
     pub async fn take(self: Arc<Self>, bytes: u64) {
-        let cost = self.cost(bytes);
-        let until = {
-            let now = Instant::now();
-            let mut full_at = self.full_at();
-            *full_at = (*full_at).max(now) + cost;
-            // What is left after a burst has to fill up first.
-            let wait = full_at.duration_since(now).saturating_sub(BURST);
-            now + wait
-        };
-        if until <= Instant::now() {
-            return;
-        }
-        self.hits.hit(Limit::BytesOutPerSecond);
-        let taken = Taken { rate: &self, cost };
+        let Some(until) = self.spend(bytes) else { return };
+        let taken = Taken { rate: &self, cost: self.cost(bytes) };
         tokio::time::sleep_until(until).await;
         std::mem::forget(taken);
+    }
+
+    /// Counts bytes that are sent in any case, and says until when nothing more should be; `None`: it needs no pause. Having to
+    /// pause counts as a hit of the limit.
+    pub fn spend(&self, bytes: u64) -> Option<Instant> {
+        let now = Instant::now();
+        let wait = {
+            let mut full_at = self.full_at();
+            *full_at = (*full_at).max(now) + self.cost(bytes);
+            // What is left after a burst has to fill up first.
+            full_at.duration_since(now).saturating_sub(BURST)
+        };
+        if wait.is_zero() {
+            return None;
+        }
+        self.hits.hit(Limit::BytesOutPerSecond);
+        Some(now + wait)
     }
 
     fn cost(&self, bytes: u64) -> Duration {

@@ -11,6 +11,7 @@ use super::{
     destination::{Grant, Scheme},
     limit::LimitHits,
     observe::Observer,
+    rate::Rate,
     resolver::Resolver,
     tls::TlsOptions,
 };
@@ -19,6 +20,7 @@ mod decide;
 mod explain;
 mod known;
 mod lookup;
+mod paced;
 mod session;
 mod stats;
 mod tls;
@@ -58,6 +60,8 @@ pub struct SocketOptions {
     pub open: usize,
     /// Who takes note of what no grant covers and lets it through. `None`: it is refused.
     pub observer: Option<Arc<Observer>>,
+    /// What is sent keeps to this. `None`: as fast as it goes.
+    pub rate: Option<Arc<Rate>>,
     /// Where the connector's hits of its limits are counted.
     pub hits: Arc<LimitHits>,
     /// Where names are looked up.
@@ -69,7 +73,8 @@ impl SocketOptions {
     pub fn new(connector: impl Into<Arc<str>>, file: impl Into<String>, grants: Vec<SocketGrant>) -> Self {
         let connector = connector.into();
         let hits = Arc::new(LimitHits::new(connector.clone()));
-        Self { connector, file: file.into(), grants, open: 64, observer: None, hits, resolver: Resolver::default() }
+        let (file, resolver) = (file.into(), Resolver::default());
+        Self { connector, file, grants, open: 64, observer: None, rate: None, hits, resolver }
     }
 }
 
@@ -79,6 +84,7 @@ pub struct Sockets {
     grants: Vec<Grant>,
     tls: tls::Clients,
     open: usize,
+    rate: Option<Arc<Rate>>,
     hits: Arc<LimitHits>,
     resolver: Resolver,
     stats: Arc<SocketStats>,
@@ -91,11 +97,11 @@ impl Sockets {
     /// # Errors
     /// An authority is not a certificate, or a client certificate is of no use with its key.
     pub fn new(options: SocketOptions) -> io::Result<Self> {
-        let SocketOptions { connector, file, grants, open, observer, hits, resolver } = options;
+        let SocketOptions { connector, file, grants, open, observer, rate, hits, resolver } = options;
         let (grants, tls): (Vec<_>, Vec<_>) = grants.into_iter().map(|given| (given.grant, given.tls)).unzip();
         let tls = tls::Clients::new(&tls)?;
         let denials = Denials::new(connector, file, "sockets", observer);
-        Ok(Self { grants, tls, open, hits, resolver, stats: Arc::default(), denials })
+        Ok(Self { grants, tls, open, rate, hits, resolver, stats: Arc::default(), denials })
     }
 
     /// The counters, which go on counting.

@@ -96,17 +96,14 @@ pub(crate) async fn folders(
     opened.unwrap_or_else(|cut_short| std::panic::resume_unwind(cut_short.into_panic()))
 }
 
-/// The sockets of all instances of a connector.
-pub(super) fn sockets(
-    config: &Config,
-    observer: Option<Arc<Observer>>,
-    hits: Arc<LimitHits>,
-) -> Result<Arc<Sockets>, Failure> {
+/// The sockets of all instances of a connector. They share rate and counters with its gate.
+pub(super) fn sockets(config: &Config, observer: Option<Arc<Observer>>, gate: &Gate) -> Result<Arc<Sockets>, Failure> {
     let grants = config.capabilities.sockets.iter().map(socket_grant).collect::<Result<_, _>>()?;
     let options = SocketOptions {
         open: config.limits.open_connections as usize,
         observer,
-        hits,
+        rate: gate.rate().cloned(),
+        hits: gate.hits().clone(),
         ..SocketOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };
     Sockets::new(options).map(Arc::new).map_err(Failure::Sockets)

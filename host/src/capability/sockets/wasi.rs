@@ -1,16 +1,20 @@
 //! `wasi:sockets` and `wasi:tls` behind the grants. Wasmtime's implementation does the work; what makes sockets is counted
-//! on its way there, and lookups are our own.
+//! on its way there, what is sent keeps to the connector's rate, and lookups are our own.
 
+use tokio::time::Instant;
 use wasmtime::{
     StoreContextMut,
     component::{HasData, Linker, Resource, ResourceTable, ResourceType},
 };
 use wasmtime_wasi::{
     p2::{
-        DynPollable, Network, SocketError, SocketResult, TcpSocket, UdpSocket,
+        DynInputStream, DynOutputStream, DynPollable, Network, SocketError, SocketResult, TcpSocket, UdpSocket,
         bindings::sockets::{
             network::{self, ErrorCode, IpAddress, IpAddressFamily},
-            tcp_create_socket, udp_create_socket,
+            tcp::HostTcpSocket as _,
+            tcp_create_socket,
+            udp::{HostOutgoingDatagramStream as _, OutgoingDatagram, OutgoingDatagramStream},
+            udp_create_socket,
         },
         subscribe,
     },
@@ -24,9 +28,14 @@ use wasmtime_wasi_tls::{
 use super::{
     SocketSession,
     lookup::{Addresses, INTERFACE},
+    paced::Paced,
     session::NoSocket,
 };
 use crate::capability::destination::Scheme;
+
+/// The interfaces of which two functions are our own, with the version that wasmtime gives them.
+const TCP: &str = "wasi:sockets/tcp@0.2.12";
+const UDP: &str = "wasi:sockets/udp@0.2.12";
 
 /// The sockets of one instance, as its store has them.
 pub struct View<'a> {
@@ -57,6 +66,7 @@ pub fn add_to_linker<T: SocketsHost>(linker: &mut Linker<T>) -> wasmtime::Result
     tcp_create_socket::add_to_linker::<T, Sockets>(linker, T::view)?;
     udp_create_socket::add_to_linker::<T, Sockets>(linker, T::view)?;
     add_lookup(linker)?;
+    add_rate(linker)?;
     linker.allow_shadowing(false);
     wasmtime_wasi_tls::p2::add_to_linker(linker, wasmtime_wasi_tls::p2::LinkOptions::default().tls(true))
 }
@@ -95,7 +105,61 @@ fn add_lookup<T: SocketsHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     )
 }
 
+/// The two functions by which bytes go out.
+fn add_rate<T: SocketsHost>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    linker.instance(TCP)?.func_wrap(
+        "[method]tcp-socket.finish-connect",
+        |mut store: StoreContextMut<'_, T>, (socket,): (Resource<TcpSocket>,)| {
+            Ok((told(store.data_mut().view().connected(socket))?,))
+        },
+    )?;
+    linker.instance(UDP)?.func_wrap_async(
+        "[method]outgoing-datagram-stream.send",
+        |mut store: StoreContextMut<'_, T>,
+         (stream, datagrams): (Resource<OutgoingDatagramStream>, Vec<OutgoingDatagram>)| {
+            Box::new(async move {
+                let (sent, until) = store.data_mut().view().send(stream, datagrams);
+                if let Some(until) = until {
+                    tokio::time::sleep_until(until).await;
+                }
+                Ok((told(sent)?,))
+            })
+        },
+    )
+}
+
+/// What the guest is told; a trap stays one.
+fn told<T>(outcome: SocketResult<T>) -> wasmtime::Result<Result<T, ErrorCode>> {
+    outcome.map_or_else(|error| error.downcast().map(Err), |value| Ok(Ok(value)))
+}
+
+type Streams = (Resource<DynInputStream>, Resource<DynOutputStream>);
+
 impl View<'_> {
+    /// The streams of a connection that is established, the one out at the connector's rate.
+    pub(super) fn connected(&mut self, socket: Resource<TcpSocket>) -> SocketResult<Streams> {
+        let parent = Resource::<TcpSocket>::new_borrow(socket.rep());
+        let (input, output) = self.wasi.finish_connect(socket)?;
+        let Some(rate) = &self.session.sockets().rate else { return Ok((input, output)) };
+        let paced = Paced::new(self.wasi.table.delete(output)?, rate.clone());
+        let output = self.wasi.table.push_child(Box::new(paced) as DynOutputStream, &parent)?;
+        Ok((input, output))
+    }
+
+    /// Sends datagrams. Also says until when nothing more should be sent.
+    pub(super) fn send(
+        &mut self,
+        stream: Resource<OutgoingDatagramStream>,
+        datagrams: Vec<OutgoingDatagram>,
+    ) -> (SocketResult<u64>, Option<Instant>) {
+        let sizes: Vec<_> = datagrams.iter().map(|datagram| datagram.data.len() as u64).collect();
+        let sent = self.wasi.send(stream, datagrams);
+        let count = sent.as_ref().map_or(0, |sent| usize::try_from(*sent).unwrap_or(usize::MAX));
+        let bytes: u64 = sizes.iter().take(count).sum();
+        let until = self.session.sockets().rate.as_ref().and_then(|rate| rate.spend(bytes));
+        (sent, until)
+    }
+
     fn admit(&mut self, scheme: Scheme) -> SocketResult<()> {
         let open = open(self.wasi.table);
         self.session.admit(scheme, open).map_err(|refused| match refused {

@@ -119,7 +119,7 @@ impl Guest {
         let (network, socket) = (self.network(), self.tcp(family(at.ip()))?);
         told(self.view().wasi.start_connect(again(&socket), network, at.into()))?;
         self.table.get_mut(&socket).unwrap().ready().await;
-        let (input, output) = told(self.view().wasi.finish_connect(again(&socket)))?;
+        let (input, output) = told(self.view().connected(again(&socket)))?;
         Ok(Stream { socket, input, output })
     }
 

@@ -35,7 +35,7 @@ async fn streams(guest: &mut Guest, to: Option<SocketAddr>) -> Result<(Resource<
 fn send(guest: &mut Guest, streams: &Streams, to: Option<SocketAddr>, text: &str) -> Result<u64, ErrorCode> {
     told(guest.view().wasi.check_send(again(&streams.outgoing))).unwrap();
     let datagram = OutgoingDatagram { data: text.into(), remote_address: to.map(Into::into) };
-    told(guest.view().wasi.send(again(&streams.outgoing), vec![datagram]))
+    told(guest.view().send(again(&streams.outgoing), vec![datagram]).0)
 }
 
 /// The next datagram and its sender.
