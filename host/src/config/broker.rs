@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     caution::Caution,
+    ceiling,
     mistake::Mistake,
     raw,
     resolver::Resolver,
@@ -107,14 +108,19 @@ fn names_port(url: &str, port: u16) -> bool {
     url.trim_end_matches('/').ends_with(&format!(":{port}"))
 }
 
-fn check_url(key: &'static str, url: &Guarded, place: &Place, resolver: &mut Resolver<'_>) -> Option<Url> {
-    let parsed = broker_url(url.expose());
+fn check_url(key: &'static str, given: &Guarded, place: &Place, resolver: &mut Resolver<'_>) -> Option<Url> {
+    let parsed = broker_url(given.expose());
     let refuse = |reason: &str| {
         let port = if key == "admin_url" { 50051 } else { 6650 };
         let help = format!("write a scheme, a host and a port, as in `{key} = \"http://127.0.0.1:{port}\"`");
         resolver.refuse(place.clone(), Mistake::BadUrl { key, reason: reason.to_owned(), help });
     };
-    parsed.map_err(refuse).ok()
+    let url = parsed.map_err(refuse).ok()?;
+    // What the operator's own variable says is the operator's word.
+    if let Place::Span(span) = place {
+        ceiling::broker(given, &url, span.clone(), resolver);
+    }
+    Some(url)
 }
 
 /// The reasons never repeat the value, which may hold a secret.
@@ -144,13 +150,13 @@ fn token(written: &raw::Broker, resolver: &mut Resolver<'_>) -> Option<Token> {
             None
         }
         (Some(token), None) => Some(Token::Static(resolver.guarded("token", token)?.into_secret())),
-        (None, Some(file)) => Some(Token::File(resolver.path("token_file", file)?)),
+        (None, Some(file)) => Some(Token::File(resolver.readable("token_file", file)?)),
         (None, None) => None,
     }
 }
 
 fn resolve_tls(written: &raw::Tls, resolver: &mut Resolver<'_>) -> Option<Tls> {
-    let ca_cert = written.ca_cert.as_ref().and_then(|path| resolver.path("ca_cert", path));
+    let ca_cert = written.ca_cert.as_ref().and_then(|path| resolver.readable("ca_cert", path));
     let identity = Identity::resolve(&written.client_cert, &written.client_key, resolver);
     Some(Tls { ca_cert: ca_cert?, identity })
 }
@@ -162,7 +168,7 @@ impl Identity {
         key: &Option<raw::Text>,
         resolver: &mut Resolver<'_>,
     ) -> Option<Self> {
-        let mut path = |key, written: &Option<raw::Text>| resolver.path(key, written.as_ref()?);
+        let mut path = |key, written: &Option<raw::Text>| resolver.readable(key, written.as_ref()?);
         let client_cert = path("client_cert", cert);
         let client_key = path("client_key", key);
         let half = match (cert, key) {

@@ -1,14 +1,21 @@
 //! A connector's file, held against the operator's policy while it is read: what it grants, runs and asks for must be
 //! within what the policy has for it. Each refusal shows the line of the file and the line of the policy.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, path::Path};
 
 use serde_spanned::Spanned;
+use url::Url;
 
 use super::{
-    HttpGrant, SocketGrant, mistake::Mistake, policy::Rules, resolver::Resolver, snippet::Place, topic::TopicPattern,
+    HttpGrant, SocketGrant,
+    mistake::Mistake,
+    policy::{ReferenceBound, Rules},
+    resolver::Resolver,
+    secret::{Guarded, Reference, references as references_of},
+    snippet::Place,
+    topic::TopicPattern,
 };
-use crate::capability::{files, observe::Within};
+use crate::capability::{destination::Target, files, observe::Within};
 
 /// Refuses a grant that no grant of the policy covers wholly.
 pub(super) fn http(granted: &HttpGrant, place: Range<usize>, resolver: &mut Resolver<'_>) {
@@ -53,6 +60,41 @@ pub(super) fn dead_letters(topic: &str, place: Range<usize>, resolver: &mut Reso
     let subject = format!("the dead-letter topic `{topic}`");
     let matches = |allowed: &TopicPattern| allowed.matches(topic);
     within(|rules| rules.dead_letters.as_ref(), "dead_letters", matches, &subject, place, resolver);
+}
+
+/// Refuses a broker that the policy does not name. `url` is one of a broker.
+pub(super) fn broker(shown: &Guarded, url: &Url, place: Range<usize>, resolver: &mut Resolver<'_>) {
+    let Some(target) = Target::of(url) else { return };
+    let subject = format!("the broker `{shown}`");
+    within(
+        |rules| rules.brokers.as_ref(),
+        "brokers",
+        |broker| broker.covers_origin(&target),
+        &subject,
+        place,
+        resolver,
+    );
+}
+
+/// Whether the policy lets a file refer to all that this text refers to. What it does not is refused.
+pub(super) fn references(text: &str, place: &Range<usize>, resolver: &mut Resolver<'_>) -> bool {
+    let folder = resolver.folder;
+    let refused = references_of(text).filter(|reference| {
+        let covers = |bound: &ReferenceBound| match reference {
+            Reference::Variable { name, .. } => bound.covers_variable(name),
+            Reference::File { path, .. } => bound.covers_file(&folder.join(path)),
+        };
+        let subject = format!("`{}`", reference.written());
+        !within(|rules| rules.references.as_ref(), "references", covers, &subject, place.clone(), resolver)
+    });
+    refused.count() == 0
+}
+
+/// The same for a file that the host reads for the connector, other than its component.
+pub(super) fn file(path: &Path, place: Range<usize>, resolver: &mut Resolver<'_>) -> bool {
+    let subject = format!("the file `{}`", path.display());
+    let covers = |bound: &ReferenceBound| bound.covers_file(path);
+    within(|rules| rules.references.as_ref(), "references", covers, &subject, place, resolver)
 }
 
 /// Refuses more lanes for each topic than the policy has.
@@ -112,7 +154,7 @@ fn rule<'a, T>(
     Some((rules, part(rules)?))
 }
 
-/// Refuses what no entry of a list of the policy covers.
+/// Refuses what no entry of a list of the policy covers. Whether one does, or nothing is bounded.
 fn within<'a, T: fmt::Display + 'a>(
     part: impl Fn(&'a Rules) -> Option<&'a Spanned<Vec<T>>>,
     key: &str,
@@ -120,10 +162,10 @@ fn within<'a, T: fmt::Display + 'a>(
     subject: &str,
     place: Range<usize>,
     resolver: &mut Resolver<'a>,
-) {
-    let Some((rules, allowed)) = rule(resolver, part) else { return };
+) -> bool {
+    let Some((rules, allowed)) = rule(resolver, part) else { return true };
     if allowed.get_ref().iter().any(covers) {
-        return;
+        return true;
     }
     let what = format!("the operator does not allow {subject}");
     let entries: Vec<String> = allowed.get_ref().iter().map(|entry| format!("`{entry}`")).collect();
@@ -133,4 +175,5 @@ fn within<'a, T: fmt::Display + 'a>(
     };
     let mistake = Mistake::BeyondPolicy { what, rule: rules.at(&allowed.span()), help };
     resolver.refuse(Place::Span(place), mistake);
+    false
 }

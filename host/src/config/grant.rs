@@ -11,7 +11,7 @@ use crate::capability::destination::{self, Grant, Scheme};
 mod part;
 mod tls;
 
-pub(super) use part::{HTTP, help};
+pub(super) use part::{HTTP, broker, help};
 use part::{SOCKETS, accept, addresses, methods, parsed, part, text};
 pub use tls::GrantTls;
 use tls::{IN_POLICY, TlsKeys, WithoutTls};

@@ -89,6 +89,9 @@ impl Mistake {
             Self::HalfIdentity { missing, .. } => format!("write `{missing} = \"...\"` too"),
             Self::NoEffect { help, .. } => (*help).into(),
             Self::BeyondPolicy { help, .. } => help.clone(),
+            Self::BadReferenceBound { .. } => {
+                "write `env:ORDERS_*`, or `file:/etc/danube-wasm/secrets` for a file, or a folder with all that is below".into()
+            }
             Self::BadNamePattern { .. } => "write a name such as `TZ`, or `APP_*` for all that begin with `APP_`".into(),
             Self::Unreadable { .. } | Self::NotToml { .. } | Self::WrongType { .. } | Self::OutOfRange { .. } => return None,
         })

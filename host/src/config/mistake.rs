@@ -370,6 +370,12 @@ pub enum Mistake {
         /// What to write instead, or whom to ask.
         help: String,
     },
+    /// Neither variables nor files that could be referred to.
+    #[error("`{text}` bounds no references")]
+    BadReferenceBound {
+        /// As written.
+        text: String,
+    },
     /// Not a name of a variable, nor a pattern of such names.
     #[error("`{name}` cannot be a pattern of variables")]
     BadNamePattern {

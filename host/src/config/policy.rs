@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::{
     Environment, HttpGrant, Limits, SocketGrant,
     error::Error,
-    load,
+    grant, load,
     mistake::Mistake,
     resolver::Resolver,
     shape::{self, Mistakes},
@@ -22,12 +22,14 @@ mod bounds;
 mod folders;
 mod names;
 mod raw;
+mod references;
 #[cfg(test)]
 mod tests;
 
 pub(super) use bounds::{Bounds, Measure};
 pub(super) use folders::FolderBound;
 pub(super) use names::NamePattern;
+pub(super) use references::ReferenceBound;
 
 /// The name that an operator's file has where it stands among connector files.
 pub(super) const FILE: &str = "host.toml";
@@ -46,6 +48,8 @@ pub(super) struct Rules {
     pub(super) dead_letters: Option<Spanned<Vec<TopicPattern>>>,
     pub(super) dirs: Option<Spanned<Vec<FolderBound>>>,
     pub(super) env: Option<Spanned<Vec<NamePattern>>>,
+    pub(super) brokers: Option<Spanned<Vec<Grant>>>,
+    pub(super) references: Option<Spanned<Vec<ReferenceBound>>>,
     pub(super) max_instances: Option<Spanned<u32>>,
     /// Where it says so, if it does.
     pub(super) require_sha256: Option<Range<usize>>,
@@ -145,6 +149,8 @@ impl Rules {
             dead_letters: list(&w.dead_letters, |topic| TopicPattern::resolve("dead_letters", topic, r)),
             dirs: list(&w.dirs, |folder| FolderBound::resolve(folder, r)),
             env: list(&w.env, |name| NamePattern::resolve(name, r)),
+            brokers: list(&w.brokers, |broker| grant::broker(broker, r)),
+            references: list(&w.references, |reference| ReferenceBound::resolve(reference, r)),
             max_instances: w.max_instances.as_ref().and_then(|written| {
                 let most = r.integer("max_instances", &w.max_instances, 1..=64)?;
                 Some(Spanned::new(written.span(), most))

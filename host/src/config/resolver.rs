@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     caution::Caution,
+    ceiling,
     environment::Environment,
     mistake::Mistake,
     policy::{Bounds, Measure, Policy},
@@ -92,8 +93,16 @@ impl<'a> Resolver<'a> {
 
     /// A string that may refer to secrets.
     pub(super) fn guarded(&mut self, key: &str, written: &Text) -> Option<Guarded> {
-        let resolved = secret::resolve(key, written.get_ref(), self.environment, self.folder);
-        resolved.map_err(|mistake| self.refuse(Place::Span(written.span()), mistake)).ok()
+        self.resolved(key, written.get_ref(), written.span())
+    }
+
+    /// The same for one that stands at this place.
+    pub(super) fn resolved(&mut self, key: &str, written: &str, place: Range<usize>) -> Option<Guarded> {
+        if !ceiling::references(written, &place, self) {
+            return None;
+        }
+        let resolved = secret::resolve(key, written, self.environment, self.folder);
+        resolved.map_err(|mistake| self.refuse(Place::Span(place), mistake)).ok()
     }
 
     /// A string that is shown to the world and must not refer to secrets.
@@ -105,6 +114,12 @@ impl<'a> Resolver<'a> {
     /// A path, made absolute.
     pub(super) fn path(&mut self, key: &str, written: &Text) -> Option<PathBuf> {
         self.plain(key, written).map(|path| self.folder.join(path))
+    }
+
+    /// The path of a file that the host is to read for the connector.
+    pub(super) fn readable(&mut self, key: &str, written: &Text) -> Option<PathBuf> {
+        let path = self.path(key, written)?;
+        ceiling::file(&path, written.span(), self).then_some(path)
     }
 
     /// One of several words, which `T` reads and lists.

@@ -54,12 +54,12 @@ pub(super) fn resolve(key: &str, written: &str, environment: &Environment, folde
     for part in parts(written) {
         match part {
             Part::Text(text) => value.push_str(text),
-            Part::Variable { name, reference } => {
+            Part::Reference(Reference::Variable { name, reference }) => {
                 let missing = || unresolved(key, reference, format!("the environment variable `{name}` is not set"));
                 value.push_str(environment.get(name).ok_or_else(missing)?);
                 secret = true;
             }
-            Part::File { path, reference } => {
+            Part::Reference(Reference::File { path, reference }) => {
                 let unreadable =
                     |error| unresolved(key, reference, format!("the file cannot be read: {}", reason(&error)));
                 let content = fs::read_to_string(folder.join(path)).map_err(unreadable)?;
@@ -76,7 +76,7 @@ pub(super) fn resolve(key: &str, written: &str, environment: &Environment, folde
 pub(super) fn without_references(key: &str, written: &str) -> Result<String, Mistake> {
     let text = |part| match part {
         Part::Text(text) => Ok(text),
-        Part::Variable { .. } | Part::File { .. } => Err(Mistake::ReferenceInName { key: key.to_owned() }),
+        Part::Reference(_) => Err(Mistake::ReferenceInName { key: key.to_owned() }),
         Part::Broken => Err(Mistake::BadReference { key: key.to_owned() }),
     };
     parts(written).map(text).collect()
@@ -87,15 +87,34 @@ pub(super) fn has_references(written: &str) -> bool {
     parts(written).any(|part| !matches!(part, Part::Text(_)))
 }
 
+/// What the text refers to.
+pub(super) fn references(written: &str) -> impl Iterator<Item = Reference<'_>> {
+    parts(written).filter_map(|part| if let Part::Reference(reference) = part { Some(reference) } else { None })
+}
+
 fn unresolved(key: &str, reference: &str, reason: String) -> Mistake {
     Mistake::Unresolved { key: key.to_owned(), reference: reference.to_owned(), reason }
 }
 
 enum Part<'a> {
     Text(&'a str),
+    Reference(Reference<'a>),
+    Broken,
+}
+
+/// A reference, and how it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reference<'a> {
     Variable { name: &'a str, reference: &'a str },
     File { path: &'a str, reference: &'a str },
-    Broken,
+}
+
+impl<'a> Reference<'a> {
+    pub(super) fn written(self) -> &'a str {
+        match self {
+            Self::Variable { reference, .. } | Self::File { reference, .. } => reference,
+        }
+    }
 }
 
 fn parts(written: &str) -> impl Iterator<Item = Part<'_>> {
@@ -117,8 +136,8 @@ fn first(rest: &str) -> Option<(Part<'_>, usize)> {
         let Some(end) = rest.find('}') else { return Some((Part::Broken, rest.len())) };
         let reference = rest.get(..=end)?;
         let part = match rest.get(2..end)?.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Part::Variable { name, reference },
-            Some(("file", path)) if !path.is_empty() => Part::File { path, reference },
+            Some(("env", name)) if !name.is_empty() => Part::Reference(Reference::Variable { name, reference }),
+            Some(("file", path)) if !path.is_empty() => Part::Reference(Reference::File { path, reference }),
             Some(_) | None => Part::Broken,
         };
         Some((part, reference.len()))

@@ -55,15 +55,8 @@ fn object(path: &str, table: &DeTable<'_>, resolver: &mut Resolver<'_>) -> Map<S
 
 /// The value with its references resolved, or a mistake.
 fn json(path: &str, value: &Spanned<DeValue<'_>>, resolver: &mut Resolver<'_>) -> Option<Value> {
-    let place = || Place::Span(value.span());
     Some(match value.get_ref() {
-        DeValue::String(written) => match secret::resolve(path, written, resolver.environment, resolver.folder) {
-            Ok(resolved) => resolved.expose().into(),
-            Err(mistake) => {
-                resolver.refuse(place(), mistake);
-                return None;
-            }
-        },
+        DeValue::String(written) => resolver.resolved(path, written, value.span())?.expose().into(),
         DeValue::Array(items) => {
             let item = |(index, item)| json(&format!("{path}[{index}]"), item, resolver);
             items.iter().enumerate().filter_map(item).collect()
@@ -72,8 +65,9 @@ fn json(path: &str, value: &Spanned<DeValue<'_>>, resolver: &mut Resolver<'_>) -
         other @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
             let plain = plain(other);
             if plain.is_null() {
-                let value = resolver.source.text(&value.span()).to_owned();
-                resolver.refuse(place(), Mistake::NotJson { key: path.to_owned(), value });
+                let text = resolver.source.text(&value.span()).to_owned();
+                let mistake = Mistake::NotJson { key: path.to_owned(), value: text };
+                resolver.refuse(Place::Span(value.span()), mistake);
                 return None;
             }
             plain

@@ -42,6 +42,30 @@ pub(super) const SOCKETS: &Key = &Key {
     digits: "",
 };
 
+/// The operator's brokers, which are written like grants.
+const BROKERS: &Key = &Key {
+    name: "brokers",
+    has: Scheme::is_http,
+    other: Error::NotHttp,
+    schemes: ["http", "https"],
+    url: "http://127.0.0.1:6650",
+    table: "",
+    pattern: "https://*.example.com:6650",
+    digits: "",
+};
+
+/// Brokers that connectors may use: scheme, host and port.
+pub(in crate::config) fn broker(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<Grant> {
+    let text = Guarded::plain(&resolver.plain(BROKERS.name, written)?);
+    let grant = parsed(BROKERS, &text, written.span(), resolver)?;
+    if grant.path() == "/" {
+        return Some(grant);
+    }
+    let (reason, help) = ("the URL must end after the port".to_owned(), format!("write it like `{}`", BROKERS.url));
+    resolver.refuse(Place::Span(written.span()), Mistake::BadUrl { key: BROKERS.name, reason, help });
+    None
+}
+
 /// The URL as written, and with its references resolved.
 pub(super) fn text<'a>(
     key: &Key,
@@ -104,6 +128,7 @@ pub(in crate::config) fn help(error: &Error, key: &Key, text: &str) -> String {
     match error {
         Error::NoScheme => format!("write `{first}://{text}` or `{second}://{text}`"),
         Error::Url(_) | Error::Scheme | Error::Port => format!("write it like `{url}`"),
+        Error::NotHttp if key.name == BROKERS.name => format!("write it like `{url}`"),
         Error::NotHttp => "write it like `https://example.com`; `tcp` and `udp` belong under `sockets`".into(),
         Error::NotSocket => "write it like `tcp://db.example.com:5432`; HTTP belongs under `http`".into(),
         Error::NoPort => "write it like `tcp://db.example.com:5432`, or `:8000-8010` for a range".into(),

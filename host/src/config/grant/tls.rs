@@ -41,7 +41,7 @@ impl TlsKeys<'_> {
         let Self { ca_cert, client_cert, client_key, min_tls } = *self;
         let Some((place, help)) = without_tls else {
             return GrantTls {
-                ca_cert: ca_cert.as_ref().and_then(|path| resolver.path("ca_cert", path)),
+                ca_cert: ca_cert.as_ref().and_then(|path| resolver.readable("ca_cert", path)),
                 identity: Identity::resolve(client_cert, client_key, resolver),
                 min: resolver.word("min_tls", min_tls),
             };

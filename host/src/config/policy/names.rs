@@ -11,11 +11,15 @@ pub(in crate::config) struct NamePattern(String);
 impl NamePattern {
     pub(super) fn resolve(written: &raw::Text, resolver: &mut Resolver<'_>) -> Option<Self> {
         let name = resolver.plain("env", written)?;
-        if name.is_empty() || name.contains(['=', '\0']) {
+        let pattern = Self::of(&name);
+        if pattern.is_none() {
             resolver.refuse(Place::Span(written.span()), Mistake::BadNamePattern { name });
-            return None;
         }
-        Some(Self(name))
+        pattern
+    }
+
+    pub(super) fn of(name: &str) -> Option<Self> {
+        (!name.is_empty() && !name.contains(['=', '\0'])).then(|| Self(name.to_owned()))
     }
 
     pub(in crate::config) fn matches(&self, name: &str) -> bool {

@@ -21,6 +21,8 @@ pub(in crate::config) struct Policy {
     pub(in crate::config) dead_letters: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) dirs: Option<Spanned<Vec<Spanned<Folder>>>>,
     pub(in crate::config) env: Option<Spanned<Vec<Text>>>,
+    pub(in crate::config) brokers: Option<Spanned<Vec<Text>>>,
+    pub(in crate::config) references: Option<Spanned<Vec<Text>>>,
     pub(in crate::config) max_instances: Option<Integer>,
     pub(in crate::config) require_sha256: Option<Spanned<bool>>,
     pub(in crate::config) allow_components: Option<Spanned<Vec<Text>>>,

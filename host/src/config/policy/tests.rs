@@ -44,6 +44,8 @@ fn the_reference_bounds_nothing_as_it_stands() {
         dead_letters,
         dirs,
         env,
+        brokers,
+        references,
         max_instances,
         require_sha256,
         allow_components,
@@ -51,6 +53,7 @@ fn the_reference_bounds_nothing_as_it_stands() {
         limits,
     } = rules.rules().unwrap();
     let absent = [http.is_none(), sockets.is_none(), dirs.is_none(), topics.is_none(), dead_letters.is_none()];
+    assert!(brokers.is_none() && references.is_none(), "{rules:?}");
     assert!(env.is_none() && max_instances.is_none() && absent.iter().all(|absent| *absent), "{rules:?}");
     assert!(require_sha256.is_none() && allow_components.is_none() && limits.is_empty(), "{rules:?}");
     assert!(!allow_observe.get_ref());
@@ -125,6 +128,8 @@ fn what_is_within_the_policy_loads() {
         topics = ["/default/*"]
         dead_letters = ["/dead/*"]
         env = ["APP_*"]
+        brokers = ["http://127.0.0.0/8:6650-6660", "https://*.example.com:6650"]
+        references = ["env:ORDERS_*"]
         max_instances = 2
         allow_components = ["{digest}"]
         "#
@@ -152,4 +157,64 @@ fn a_bound_says_nothing_about_tls() {
     let text = "[policy]\nhttp = [{ url = \"https://x.example\", min_tls = \"1.3\" }]";
     let error = Policy::parse(Path::new("host.toml"), text, &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("`min_tls` has no effect in the operator's policy"), "{error}");
+}
+
+/// What a file with these lines says about the policy's line with references.
+fn refused(more: &str, bound: &Policy, environment: &Environment) -> Vec<String> {
+    let text = format!("{CONNECTOR}{more}");
+    let loaded = Config::read(Path::new("orders.toml"), &text, environment, bound);
+    let error = loaded.err();
+    error.iter().flat_map(Error::mistakes).map(ToString::to_string).collect()
+}
+
+#[test]
+fn brokers_are_bounded_but_for_the_operator_s_own_variable() {
+    let bound = policy("[policy]\nbrokers = [\"http://10.0.0.0/8:6650\", \"https://*.example.com:6650\"]");
+    let nothing = Environment::default();
+    assert_eq!(refused("", &bound, &nothing), ["the operator does not allow the broker `http://127.0.0.1:6650`"]);
+    let own = nothing.with("DANUBE_SERVICE_URL", "http://127.0.0.1:6650").with("B", "http://10.1.1.1:6651");
+    assert!(refused("", &bound, &own).is_empty());
+    let expected = ["the operator does not allow the broker `${env:B}`"];
+    assert_eq!(refused("broker.admin_url = \"${env:B}\"", &bound, &own), expected);
+    assert!(refused("broker.admin_url = \"http://10.9.9.9:6650\"", &bound, &own).is_empty());
+}
+
+#[test]
+fn references_do_not_lead_out_of_what_the_operator_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["allowed", "elsewhere"] {
+        fs::create_dir(path(name)).unwrap();
+        fs::write(path(&format!("{name}/secret")), "secret").unwrap();
+    }
+    std::os::unix::fs::symlink(path("elsewhere/secret"), path("allowed/link")).unwrap();
+    std::os::unix::fs::symlink(path("allowed"), path("alias")).unwrap();
+    let bound = policy(&format!("[policy]\nreferences = [\"env:ORDERS_*\", \"file:{}\"]", path("alias")));
+    let environment = Environment::from_pairs([("ORDERS_KEY", "key"), ("HOME", "/root")]);
+    let settings = |text: &str| refused(&format!("settings.more = [\"{text}\"]"), &bound, &environment);
+    for allowed in ["${env:ORDERS_KEY}".to_owned(), format!("${{file:{}}}", path("allowed/secret"))] {
+        assert!(settings(&allowed).is_empty(), "{allowed}");
+    }
+    assert!(settings(&format!("a ${{file:{}}} b", path("alias/secret"))).is_empty());
+    for refused in ["${env:HOME}", "${env:NONE}"].map(str::to_owned).into_iter().chain(
+        ["elsewhere/secret", "allowed/link", "allowed/../elsewhere/secret", "elsewhere/none", "allowed/../none"]
+            .map(|name| format!("${{file:{}}}", path(name))),
+    ) {
+        assert_eq!(settings(&refused), [format!("the operator does not allow `{refused}`")]);
+    }
+    // What is not there is said only about what may be read.
+    let missing = settings(&format!("${{file:{}}}", path("alias/none")));
+    assert!(missing[0].contains("the file cannot be read"), "{missing:?}");
+    let files = |name: &str| {
+        format!(
+            "capabilities.http = [{{ url = \"https://x.example\", ca_cert = \"{0}\", client_cert = \"{0}\", \
+             client_key = \"{0}\" }}]",
+            path(name)
+        )
+    };
+    assert!(refused(&files("allowed/secret"), &bound, &environment).is_empty());
+    let elsewhere = format!("the operator does not allow the file `{}`", path("elsewhere/secret"));
+    assert_eq!(refused(&files("elsewhere/secret"), &bound, &environment), [&*elsewhere; 3]);
+    let token = format!("broker.token_file = \"{}\"", path("elsewhere/secret"));
+    assert!(refused(&token, &bound, &environment).contains(&elsewhere));
 }
