@@ -39,6 +39,16 @@ pub struct Grant {
     /// `/`: every path. With a slash at its end everything below it, else itself and everything below it.
     path: String,
     addresses: Vec<IpNet>,
+    /// What stands for scheme, host and port where they must not be shown.
+    shown: Option<Shown>,
+}
+
+/// How a grant's URL is written, with its references and not their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    text: String,
+    /// Whether the grant's path is a part of it.
+    with_path: bool,
 }
 
 impl Grant {
@@ -54,7 +64,7 @@ impl Grant {
     /// The text is not like that, or has parts that can't be limited (user, query, fragment).
     pub fn parse(text: &str) -> Result<Self, Error> {
         let parse::Parts { scheme, host, ports, path } = parse::parts(text)?;
-        Ok(Self { scheme, host, ports, methods: None, path, addresses: Vec::new() })
+        Ok(Self { scheme, host, ports, methods: None, path, addresses: Vec::new(), shown: None })
     }
 
     /// Limits the grant to these methods.
@@ -96,6 +106,13 @@ impl Grant {
         self
     }
 
+    /// Has the grant shown with this text in place of its URL, which came from a reference.
+    #[must_use]
+    pub fn shown_as(mut self, text: &str) -> Self {
+        self.shown = Some(Shown { text: text.to_owned(), with_path: self.path != "/" });
+        self
+    }
+
     /// The grant that would allow just this: the origin of `target`, every method, every path.
     pub(crate) fn for_origin(target: &Target) -> Self {
         let host = match &target.host {
@@ -104,7 +121,15 @@ impl Grant {
             Host::Ipv6(ip) => HostPattern::Ip((*ip).into()),
         };
         let Target { scheme, port, .. } = *target;
-        Self { scheme, host, ports: Ports::one(port), methods: None, path: "/".into(), addresses: Vec::new() }
+        Self {
+            scheme,
+            host,
+            ports: Ports::one(port),
+            methods: None,
+            path: "/".into(),
+            addresses: Vec::new(),
+            shown: None,
+        }
     }
 
     /// How its destinations are spoken to.
@@ -170,11 +195,13 @@ impl Grant {
 /// As it stands in a config file: a string where that says everything, else a table.
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme: _, host: _, ports: _, methods, path, addresses } = self;
+        let Self { scheme: _, host: _, ports: _, methods, path, addresses, shown } = self;
+        let url = shown.as_ref().map_or_else(|| self.origin(), |shown| shown.text.clone());
+        let path = if shown.as_ref().is_some_and(|shown| shown.with_path) { "/" } else { path };
         if methods.is_none() && path == "/" && addresses.is_empty() {
-            return write!(f, "\"{}\"", self.origin());
+            return write!(f, "\"{url}\"");
         }
-        write!(f, "{{ url = \"{}\"", self.origin())?;
+        write!(f, "{{ url = \"{url}\"")?;
         if let Some(methods) = methods {
             write!(f, ", methods = [{}]", quoted(methods))?;
         }

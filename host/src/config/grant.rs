@@ -19,7 +19,7 @@ use tls::{IN_POLICY, TlsKeys, WithoutTls};
 /// Where a guest may send requests. `Debug` shows it as written.
 #[derive(Clone)]
 pub struct HttpGrant {
-    /// What it grants. Its URL may hold a secret.
+    /// What it grants. Its URL may come from a reference, and is shown as that.
     pub grant: Grant,
     /// The URL as written, with its references and not their values: for messages.
     pub text: Guarded,
@@ -41,10 +41,10 @@ impl fmt::Debug for HttpGrant {
     }
 }
 
-/// The line to write; of a URL that holds a secret, the URL as written.
+/// The line to write.
 impl fmt::Display for HttpGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.text.is_secret() { write!(f, "\"{}\"", self.text) } else { fmt::Display::fmt(&self.grant, f) }
+        fmt::Display::fmt(&self.grant, f)
     }
 }
 
@@ -96,7 +96,7 @@ impl HttpGrant {
 /// Where a guest may connect sockets. `Debug` shows it as written.
 #[derive(Clone)]
 pub struct SocketGrant {
-    /// What it grants. Its URL may hold a secret.
+    /// What it grants. Its URL may come from a reference, and is shown as that.
     pub grant: Grant,
     /// The URL as written, with its references and not their values: for messages.
     pub text: Guarded,
@@ -117,10 +117,10 @@ impl fmt::Debug for SocketGrant {
     }
 }
 
-/// The line to write; of a URL that holds a secret, the URL as written.
+/// The line to write.
 impl fmt::Display for SocketGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.text.is_secret() { write!(f, "\"{}\"", self.text) } else { fmt::Display::fmt(&self.grant, f) }
+        fmt::Display::fmt(&self.grant, f)
     }
 }
 

@@ -233,6 +233,7 @@ fn references_are_resolved_and_never_shown() {
         danube_service_url = "https://${env:HOST}:6650"
         component = { path = "sink.wasm", settings = "mine" }
         capabilities.http = ["https://${env:HOST}", { url = "https://${env:HOST}/x", methods = ["GET"] }]
+        capabilities.sockets = ["tcp://${env:HOST}:5432"]
         capabilities.env = { KEY = "${env:KEY}" }
         [[capabilities.http_headers]]
         url = "https://${env:HOST}/x/"
@@ -277,6 +278,7 @@ fn references_are_resolved_and_never_shown() {
         print_config(&config),
         format!("{config:?}"),
         format!("{environment:?}"),
+        format!("{} {}", config.capabilities.http[1].grant, config.capabilities.sockets[0].grant),
         error.to_string(),
         error.render(true),
         format!("{error:?}"),
@@ -287,7 +289,7 @@ fn references_are_resolved_and_never_shown() {
             assert!(!rendering.contains(secret), "{secret} shows in:\n{rendering}");
         }
     }
-    assert_eq!(print_config(&config).matches("<redacted>").count(), 16);
+    assert_eq!(print_config(&config).matches("<redacted>").count(), 17);
 }
 
 #[test]

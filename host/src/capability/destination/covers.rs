@@ -9,7 +9,7 @@ impl Grant {
     /// Whether it allows everything that `other` allows: every scheme, host, port, method and path, and every address
     /// that connections may lead to.
     pub fn covers(&self, other: &Self) -> bool {
-        let Self { scheme, host, ports, methods, path: prefix, addresses: _ } = self;
+        let Self { scheme, host, ports, methods, path: prefix, addresses: _, shown: _ } = self;
         *scheme == other.scheme
             && host.covers(&other.host)
             && ports.covers(other.ports)

@@ -339,3 +339,15 @@ fn methods_match_exactly() {
     assert!(!grant.covers_method(&Method::GET));
     assert!(!grant.covers_method(&Method::from_bytes(b"post").unwrap()));
 }
+
+#[test]
+fn what_came_from_a_reference_is_shown_as_the_reference() {
+    let hidden = |url: &str, text: &str| Grant::parse(url).unwrap().shown_as(text);
+    let grant = hidden("https://hidden.example/in/", "${env:URL}");
+    assert_eq!(grant.to_string(), "\"${env:URL}\"");
+    assert!(grant.covers_path(&Target::parse("https://hidden.example/in/x").unwrap()));
+    let grant = hidden("https://hidden.example", "https://${env:HOST}").with_path("/in").unwrap();
+    let grant = grant.with_addresses(vec![range("10.0.0.0/8").unwrap()]);
+    let shown = r#"{ url = "https://${env:HOST}", path = "/in", addresses = ["10.0.0.0/8"] }"#;
+    assert_eq!(grant.to_string(), shown);
+}

@@ -86,7 +86,9 @@ pub(super) fn parsed(key: &Key, text: &Guarded, place: Range<usize>, resolver: &
         let help = help(&error, key, &text.to_string());
         resolver.refuse(Place::Span(place), Mistake::BadUrl { key: key.name, reason: error.to_string(), help });
     };
-    Grant::parse(text.expose()).and_then(fits).map_err(refuse).ok()
+    let grant = Grant::parse(text.expose()).and_then(fits).map_err(refuse).ok()?;
+    // Denials name the grants that there are, to guests and in the log.
+    Some(if text.is_secret() { grant.shown_as(&text.to_string()) } else { grant })
 }
 
 pub(super) fn addresses(written: &[raw::Text], resolver: &mut Resolver<'_>) -> Vec<IpNet> {
