@@ -6,7 +6,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     broker::SubscribeOptions,
@@ -19,6 +19,13 @@ use crate::{
 pub(crate) use claims::Claims;
 use refusal::BatchLimit;
 pub(crate) use refusal::Refusal;
+
+/// The most key filters of a subscription, each of which the broker tries on each record.
+const MOST_FILTERS: usize = 100;
+/// The longest of them, in bytes.
+const FILTER_BYTES: usize = 256;
+/// How long a batch may wait for more, as in files.
+const FLUSH_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(1);
 
 /// What one lane is to do.
 #[derive(Debug, Clone)]
@@ -99,8 +106,25 @@ pub(crate) fn granted<'a>(
     }
 }
 
-/// Refuses batches that are larger than the file allows.
+/// Refuses what is more than the file, or the host, allows.
 fn within_limits(config: &Config, asked: &ConsumerConfig) -> Result<(), Refusal> {
+    let topic = || asked.topic.clone();
+    let filters = asked.key_filters.len();
+    if filters > MOST_FILTERS {
+        return Err(Refusal::TooManyFilters { topic: topic(), asked: filters, most: MOST_FILTERS });
+    }
+    if let Some(long) = asked.key_filters.iter().map(String::len).find(|bytes| *bytes > FILTER_BYTES) {
+        return Err(Refusal::FilterTooLong { topic: topic(), bytes: long, most: FILTER_BYTES });
+    }
+    if let Some(interval) = asked.flush_interval.filter(|interval| !FLUSH_INTERVAL.contains(interval)) {
+        let (least, most) = FLUSH_INTERVAL.into_inner();
+        return Err(Refusal::FlushInterval { topic: topic(), asked: interval, least, most });
+    }
+    batch_within_limits(config, asked)
+}
+
+/// Refuses batches that are larger than the file allows.
+fn batch_within_limits(config: &Config, asked: &ConsumerConfig) -> Result<(), Refusal> {
     let (size, bytes) = (asked.batch_size.unwrap_or_default(), asked.batch_bytes.unwrap_or_default());
     let wishes = [
         (BatchLimit::Records, u64::from(size), u64::from(config.limits.max_batch_size)),

@@ -1,5 +1,7 @@
 //! Why a guest does not get to consume what it asked for, and what to write if it is to.
 
+use std::time::Duration;
+
 use crate::record::SubscriptionType;
 
 /// Why a guest does not get what it asked for.
@@ -28,6 +30,12 @@ pub(crate) enum Refusal {
         limit.line(*asked)
     )]
     BatchTooLarge { topic: String, file: String, limit: BatchLimit, asked: u64, most: u64 },
+    #[error("the component asked for {asked} key filters on `{topic}`, more than {most}")]
+    TooManyFilters { topic: String, asked: usize, most: usize },
+    #[error("the component asked for a key filter of {bytes} bytes on `{topic}`, longer than {most}")]
+    FilterTooLong { topic: String, bytes: usize, most: usize },
+    #[error("the component asked for a flush interval of {asked:?} on `{topic}`, outside {least:?} to {most:?}")]
+    FlushInterval { topic: String, asked: Duration, least: Duration, most: Duration },
     #[error(
         "the component asked for {asked:?} on `{topic}`, and its mapping in {file} says {written:?}\n\
          help: change `subscription_type` there, or leave it out"

@@ -243,3 +243,28 @@ fn requests_that_make_no_sense_are_refused() {
         "{refusals:?}"
     );
 }
+
+#[test]
+fn key_filters_and_intervals_are_bounded() {
+    let mapped = || asked("/default/orders", "group-1");
+    let text = |asked: ConsumerConfig| plan(&config(""), vec![asked]).map(drop).map_err(|refusal| refusal.to_string());
+    let filters =
+        |count: usize, bytes: usize| ConsumerConfig { key_filters: vec!["x".repeat(bytes); count], ..mapped() };
+    let interval = |flush_interval| ConsumerConfig { flush_interval: Some(flush_interval), ..mapped() };
+    assert_eq!(text(filters(100, 256)), Ok(()));
+    assert_eq!(text(interval(Duration::from_hours(1))), Ok(()));
+    for (asked, expected) in [
+        (filters(101, 1), "the component asked for 101 key filters on `/default/orders`, more than 100"),
+        (filters(1, 257), "the component asked for a key filter of 257 bytes on `/default/orders`, longer than 256"),
+        (
+            interval(Duration::ZERO),
+            "the component asked for a flush interval of 0ns on `/default/orders`, outside 1ms to 3600s",
+        ),
+        (
+            interval(Duration::from_secs(3601)),
+            "the component asked for a flush interval of 3601s on `/default/orders`, outside 1ms to 3600s",
+        ),
+    ] {
+        assert_eq!(text(asked), Err(expected.to_owned()));
+    }
+}
