@@ -35,7 +35,7 @@ pub(super) fn port(grants: &[Grant], candidates: &[usize], scheme: Scheme, port:
 fn denial(grants: &[Grant], known: &Known, target: Target, ip: IpAddr) -> Denial {
     if let Some(answer) = known.of(ip).next() {
         let target = Target { host: answer.host.clone(), ..target };
-        return if answer.grants.is_empty() { not_named(&target) } else { elsewhere(grants, &answer.grants, target) };
+        return if answer.grants.is_empty() { not_named(&target) } else { elsewhere(grants, &answer.grants, &target) };
     }
     let near: Vec<_> = grants.iter().filter(|grant| grant.covers_origin(&target)).collect();
     let why = if near.is_empty() {
@@ -52,11 +52,11 @@ pub(super) fn not_named(target: &Target) -> Denial {
 }
 
 /// Why a target is denied whose name these grants have, for something else.
-pub(super) fn elsewhere(grants: &[Grant], candidates: &[usize], target: Target) -> Denial {
+pub(super) fn elsewhere(grants: &[Grant], candidates: &[usize], target: &Target) -> Denial {
     let near: Vec<_> = candidates.iter().filter_map(|at| grants.get(*at)).collect();
     let ranges = near.first().map_or_else(Vec::new, |grant| grant.addresses().to_vec());
     let why = format!(", where `{}` is, only {}", target.host, listed(&near));
-    Denial::new(why, &Grant::for_origin(&target).with_addresses(ranges))
+    Denial::new(why, &Grant::for_origin(target).with_addresses(ranges))
 }
 
 /// Which grants name `host` for one of `schemes`, by their place in the list.

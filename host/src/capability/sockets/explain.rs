@@ -30,7 +30,7 @@ fn by_name(grants: &[Grant], target: &Target) -> Result<usize, Denial> {
     // That the lookup knows no port is no matter where it is known.
     let candidates = candidates(grants, &target.host).map_err(|_| decide::not_named(target))?;
     let granted = decide::port(grants, &candidates, target.scheme, target.port);
-    granted.ok_or_else(|| decide::elsewhere(grants, &candidates, target.clone()))
+    granted.ok_or_else(|| decide::elsewhere(grants, &candidates, target))
 }
 
 fn candidates(grants: &[Grant], host: &Host<String>) -> Result<Vec<usize>, Denial> {
