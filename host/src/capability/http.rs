@@ -45,6 +45,7 @@ pub(crate) use self::inject::is_sendable;
 use self::{
     connection::Places,
     dial::{Dialer, Tcp},
+    outgoing::Fault,
 };
 pub use self::{
     error::Error,
@@ -160,6 +161,8 @@ struct Limits {
 struct Route {
     target: Target,
     grant: Option<usize>,
+    /// What the body of the request fails with, if it does.
+    fault: Fault,
 }
 
 /// A connector's way out: its grants, its connections, its counters.
@@ -260,7 +263,7 @@ impl Gate {
     fn check(&self, method: &Method, url: &Url) -> Result<Route, Error> {
         let target = decide::target(method, url)?;
         let denial = match decide::decide(&self.grants, method, &target) {
-            Ok(grant) => return Ok(Route { target, grant: Some(grant) }),
+            Ok(grant) => return Ok(Route { target, grant: Some(grant), fault: Fault::default() }),
             Err(denial) => denial,
         };
         let subject = format!("{method} {}{}", target.origin(), shortened(&target.path));
@@ -269,7 +272,7 @@ impl Gate {
             Some(observer) if observer.lets_through(&self.grants, method, &target) => {
                 observer.request(method, &target);
                 self.denials.let_through(about, &subject, &denial);
-                Ok(Route { target, grant: None })
+                Ok(Route { target, grant: None, fault: Fault::default() })
             }
             Some(_) | None => Err(self.deny(about, &subject, &denial)),
         }

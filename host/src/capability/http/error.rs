@@ -51,8 +51,8 @@ impl Gate {
         if let Some(error) = cause::<DialError>(error) {
             return self.classify_dial(error, route);
         }
-        if let Some(error) = body_too_large(error) {
-            return error;
+        if let Some(error) = route.fault.get() {
+            return error.clone();
         }
         let innermost = innermost(error);
         let Some(hyper) = cause::<hyper::Error>(error) else {
@@ -65,8 +65,6 @@ impl Gate {
             self.headers_too_large(target)
         } else if hyper.is_parse() || is_h2_protocol(hyper) {
             Error::Protocol(format!("`{origin}` does not speak HTTP as it should: {innermost}"))
-        } else if hyper.is_user() {
-            Error::InvalidRequest(format!("the request body broke off: {innermost}"))
         } else {
             Error::Connect(format!("the connection to `{origin}` broke before the response: {innermost}"))
         }
@@ -81,7 +79,7 @@ impl Gate {
     }
 
     pub(super) fn classify_dial(&self, error: &DialError, route: &Route) -> Error {
-        let Route { target, grant } = route;
+        let Route { target, grant, fault: _ } = route;
         let origin = target.origin();
         match error {
             DialError::Resolve(reason) => Error::Connect(format!("can't resolve the host of `{origin}`: {reason}")),
@@ -105,9 +103,12 @@ impl Gate {
     }
 }
 
-/// What a request body fails with that is larger than allowed.
-pub(super) fn body_too_large(error: &(dyn StdError + 'static)) -> Option<Error> {
-    cause::<body::TooLarge>(error).map(|error| Error::RequestTooLarge(error.to_string()))
+/// What it means that a request body failed with this.
+pub(super) fn broken_body(error: &(dyn StdError + 'static)) -> Error {
+    match cause::<body::TooLarge>(error) {
+        Some(error) => Error::RequestTooLarge(error.to_string()),
+        None => Error::InvalidRequest(format!("the request body broke off: {}", innermost(error))),
+    }
 }
 
 /// A stream error is the peer's doing; a lost connection is not.

@@ -120,7 +120,7 @@ impl Injections {
 
 impl Gate {
     /// What the host adds to a request. Nothing where no grant allows it, and it is let through to be observed.
-    pub(super) fn additions(&self, Route { target, grant }: &Route) -> Additions<'_> {
+    pub(super) fn additions(&self, Route { target, grant, fault: _ }: &Route) -> Additions<'_> {
         grant.map_or_else(|| Additions(Vec::new()), |_| self.injections.of(target))
     }
 }

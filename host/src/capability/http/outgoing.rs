@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     task::{Context, Poll, ready},
 };
 
@@ -12,8 +12,9 @@ use futures::future::BoxFuture;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::{
-    BoxError, Gate,
+    BoxError, Error, Gate,
     body::{Room, Side, TooLarge},
+    error::broken_body,
 };
 use crate::capability::limit::Limit;
 
@@ -32,10 +33,21 @@ struct OtherLength {
 #[error("trailers are not sent")]
 struct Trailers;
 
+/// Why a body broke off, once it has. The client tells it under HTTP/1.1 only; under HTTP/2 it resets the stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fault(Arc<OnceLock<Error>>);
+
+impl Fault {
+    pub(super) fn get(&self) -> Option<&Error> {
+        self.0.get()
+    }
+}
+
 /// A request body that keeps to what the gate allows.
 pub(super) struct Sending<B> {
     inner: B,
     gate: Arc<Gate>,
+    fault: Fault,
     room: Room,
     /// What was declared, and what of it is still to come.
     declared: Option<(u64, u64)>,
@@ -45,10 +57,11 @@ pub(super) struct Sending<B> {
 }
 
 impl<B> Sending<B> {
-    pub(super) fn new(inner: B, declared: Option<u64>, gate: Arc<Gate>) -> Self {
+    /// Leaves the reason in `fault` if it fails.
+    pub(super) fn new(inner: B, declared: Option<u64>, gate: Arc<Gate>, fault: Fault) -> Self {
         let room = Room::new(gate.limits.request_body);
         let declared = declared.map(|length| (length, length));
-        Self { inner, gate, room, declared, due: None, rest: Bytes::new() }
+        Self { inner, gate, fault, room, declared, due: None, rest: Bytes::new() }
     }
 
     fn accept(&mut self, frame: Frame<Bytes>) -> Result<Bytes, BoxError> {
@@ -80,16 +93,13 @@ impl<B> Sending<B> {
     }
 }
 
-impl<B> Body for Sending<B>
+impl<B> Sending<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self;
         loop {
             if let Some((_, turn)) = &mut this.due {
                 ready!(turn.as_mut().poll(cx));
@@ -112,6 +122,23 @@ where
                 return Poll::Ready(Some(Ok(this.sent(data))));
             }
         }
+    }
+}
+
+impl<B> Body for Sending<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.poll_next(cx));
+        if let Some(Err(error)) = &frame {
+            let _ = self.fault.0.set(broken_body(&**error));
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

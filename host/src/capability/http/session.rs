@@ -111,7 +111,7 @@ impl Session {
         let additions = self.gate.additions(&route);
         additions.refuse_own(&headers)?;
         additions.apply(&method, &uri, &mut headers, Payload::Whole(&body))?;
-        let body = Sending::new(Full::new(body), None, self.gate.clone()).boxed_unsync();
+        let body = Sending::new(Full::new(body), None, self.gate.clone(), route.fault.clone()).boxed_unsync();
         let mut request = HttpRequest::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;

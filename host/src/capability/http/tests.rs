@@ -128,7 +128,7 @@ async fn a_name_that_leads_into_the_host_s_network_is_refused() {
         ("fd00::5".parse().unwrap(), Scope::UniqueLocal),
     ]);
     assert_eq!(
-        gate.classify_dial(&refused, &Route { target, grant: Some(0) }),
+        gate.classify_dial(&refused, &Route { target, grant: Some(0), fault: Default::default() }),
         Error::Denied(
             "`https://x.example` is not granted to connector `orders` at the address that its name resolves to: \
              10.0.0.5 (private), fd00::5 (unique-local)\n\

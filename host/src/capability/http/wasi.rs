@@ -14,7 +14,7 @@ use super::{
     BoxError, Error, GateStats, Route, Session,
     body::{Metered, TooLarge, TooLate},
     message,
-    outgoing::Sending,
+    outgoing::{Fault, Sending},
     session::too_late,
 };
 
@@ -99,7 +99,7 @@ impl Session {
                 return Err(error);
             }
         };
-        let body = Sending::new(body, length, self.gate.clone()).boxed_unsync();
+        let body = Sending::new(body, length, self.gate.clone(), route.fault.clone()).boxed_unsync();
 
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options;
         let connect = connect_timeout.unwrap_or(limits.connect_timeout).min(limits.connect_timeout);
@@ -116,8 +116,8 @@ impl Session {
         let between = between_bytes_timeout.map(|pause| pause.min(limits.request_timeout));
         let rest = limits.request_timeout.saturating_sub(start.elapsed());
         let body = Metered::new(body, self.gate.clone(), permit, rest, between);
-        let gate = self.gate.clone();
-        let body = body.map_err(move |error| read_error(&error, &gate.stats)).boxed_unsync();
+        let (gate, fault) = (self.gate.clone(), route.fault);
+        let body = body.map_err(move |error| read_error(&error, &fault, &gate.stats)).boxed_unsync();
         Ok(HttpResponse::from_parts(parts, body))
     }
 }
@@ -128,9 +128,11 @@ async fn drain(mut body: WasiBody) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// What a guest is told when reading a response fails.
-fn read_error(error: &BoxError, stats: &GateStats) -> WasiError {
-    let (error, told) = if let Some(TooLarge { limit, .. }) = error.downcast_ref() {
+/// What a guest is told when reading a response fails, perhaps because the request's body did.
+fn read_error(error: &BoxError, fault: &Fault, stats: &GateStats) -> WasiError {
+    let (error, told) = if let Some(fault) = fault.get() {
+        (fault.clone(), to_wasi(fault))
+    } else if let Some(TooLarge { limit, .. }) = error.downcast_ref() {
         (Error::TooLarge(error.to_string()), WasiError::HttpResponseBodySize(Some(*limit)))
     } else if error.is::<TooLate>() {
         (Error::Timeout(error.to_string()), WasiError::HttpResponseTimeout)

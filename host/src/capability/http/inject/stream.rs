@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 
 use super::{
-    super::{BoxError, Error, Outgoing, Route, Session, body::Room, error::body_too_large},
+    super::{Error, Outgoing, Route, Session, body::Room, error::broken_body},
     Payload,
 };
 
@@ -77,8 +77,7 @@ impl Session {
     async fn whole(&self, mut body: Outgoing) -> Result<Bytes, Error> {
         let mut buffered = Buffered { room: self.buffers.0.clone(), bytes: Vec::new() };
         while let Some(frame) = body.frame().await {
-            let broken = |error: &BoxError| Error::InvalidRequest(format!("the request body broke off: {error}"));
-            let frame = frame.map_err(|error| body_too_large(&*error).unwrap_or_else(|| broken(&error)))?;
+            let frame = frame.map_err(|error| broken_body(&*error))?;
             if let Ok(data) = frame.into_data() {
                 buffered.push(&data)?;
             }

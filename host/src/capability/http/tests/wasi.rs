@@ -101,6 +101,30 @@ async fn bodies_are_capped_while_they_stream() {
 }
 
 #[tokio::test]
+async fn over_http_2_a_guest_hears_as_well_why_its_body_was_not_taken() {
+    let versions = Router::new().fallback(|request: Incoming| async move {
+        let version = format!("{:?}", request.version());
+        axum::body::to_bytes(request.into_body(), usize::MAX).await.map_or_else(|_| String::new(), |_| version)
+    });
+    let (server, certificate) = Server::start_tls(versions).await;
+    let url = format!("https://localhost:{}/", server.address.port());
+    let grants = vec![Grant::parse(&url).unwrap()];
+    let options = GateOptions::new("orders", "orders.toml", grants);
+    let session = session(GateOptions { request_body: 100, extra_roots: vec![certificate], ..options });
+    let fits = send(&session, "PUT", &url, streamed(10), None).await.unwrap();
+    assert_eq!(text(fits).await.unwrap(), "HTTP/2.0");
+    let too_much = send(&session, "PUT", &url, streamed(11), None).await;
+    assert!(matches!(too_much, Err(WasiError::HttpRequestBodySize(_))), "{too_much:?}");
+    for pieces in [1, 3] {
+        let request = HttpRequest::builder().method("PUT").uri(&url).header("content-length", "20");
+        let other_length = send_request(&session, request.body(streamed(pieces)).unwrap(), None).await;
+        let expected = "it is not as long as its `content-length`, 20 bytes";
+        let told = matches!(&other_length, Err(WasiError::InternalError(Some(text))) if text.ends_with(expected));
+        assert!(told, "{pieces}: {other_length:?}");
+    }
+}
+
+#[tokio::test]
 async fn responses_end_in_time_and_give_back_their_place() {
     let first_only = || async {
         let first = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"first"))]);
