@@ -114,7 +114,10 @@ impl Inspected {
         }
         for (area, interfaces) in component.areas() {
             let usable = config.as_ref().map(|config| format!(": {}", in_words(&access(area, config))));
-            text.push_str(&format!("    {area}{}\n", usable.unwrap_or_default()));
+            text.push_str(&format!("    {}{}\n", named(area, &interfaces), usable.unwrap_or_default()));
+            for added in config.iter().filter(|_| area == Area::Http).flat_map(added) {
+                text.push_str(&format!("      {added}\n"));
+            }
             for interface in interfaces {
                 text.push_str(&format!("      {interface}\n"));
             }
@@ -142,10 +145,66 @@ impl Inspected {
             "lifecycle": component.has_lifecycle(),
             "imports": areas,
             "exports": component.exports(),
+            "sockets": component.areas().get(&Area::Sockets).map(|interfaces| in_list(&sockets(interfaces))),
             "usable": config.as_ref().map(usable),
+            "added": config.as_ref().map(|config| added(config).collect::<Vec<_>>()),
             "least_config": least,
         })
     }
+}
+
+/// What sockets are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sockets {
+    Tcp,
+    Udp,
+    Lookup,
+    Tls,
+}
+
+impl Sockets {
+    /// All of them, with the interfaces that each comes by.
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Tcp, "wasi:sockets/tcp-create-socket"),
+        (Self::Udp, "wasi:sockets/udp-create-socket"),
+        (Self::Lookup, "wasi:sockets/ip-name-lookup"),
+        (Self::Tls, "wasi:tls/types"),
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP sockets",
+            Self::Udp => "UDP sockets",
+            Self::Lookup => "name lookup",
+            Self::Tls => "TLS by the host",
+        }
+    }
+}
+
+/// What a component can do with sockets that imports these interfaces.
+fn sockets(interfaces: &[&str]) -> Vec<Sockets> {
+    let imported = |name: &str| interfaces.iter().any(|import| import.split('@').next() == Some(name));
+    Sockets::ALL.into_iter().filter(|(_, name)| imported(name)).map(|(kind, _)| kind).collect()
+}
+
+fn in_list(kinds: &[Sockets]) -> String {
+    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// An area in plain words.
+fn named(area: Area, interfaces: &[&str]) -> String {
+    match sockets(interfaces).as_slice() {
+        [] => area.to_string(),
+        kinds => in_list(kinds),
+    }
+}
+
+/// What the host adds to requests, by the names of the headers.
+fn added(config: &Config) -> impl Iterator<Item = String> {
+    config.capabilities.http_headers.iter().map(|header| {
+        let names: Vec<_> = header.injection.addition.claims().iter().map(|name| format!("`{name}`")).collect();
+        format!("the host adds {} within {}", names.join(", "), header.url)
+    })
 }
 
 fn in_words(access: &Access) -> String {

@@ -1,6 +1,6 @@
 //! What `inspect` tells about a component, and the file that it writes for it.
 
-use danube_wasm_tests::process::Process;
+use danube_wasm_tests::{guests, process::Process};
 use expect_test::expect_file;
 
 use super::{connector, folder, json, says};
@@ -19,7 +19,8 @@ async fn a_component_is_described_without_running_it() {
 #[tokio::test]
 async fn each_import_is_held_against_a_file() {
     let folder = folder();
-    let granted = "[capabilities]\nhttp = [\"https://example.com\"]\nenv = { TZ = \"UTC\" }\n";
+    let granted = "[capabilities]\nhttp = [\"https://example.com\"]\nenv = { TZ = \"UTC\" }\n\
+                   http_headers = [{ url = \"https://example.com/in/\", header = \"X-Team\", value = \"not-shown\" }]\n";
     std::fs::write(folder.path().join("granted.toml"), connector("http.wasm", granted)).unwrap();
     std::fs::write(folder.path().join("sealed.toml"), connector("http.wasm", "")).unwrap();
     let args = ["inspect", "http.wasm", "--config", "granted.toml"];
@@ -29,6 +30,19 @@ async fn each_import_is_held_against_a_file() {
     assert_eq!(inspected["usable"]["clocks"]["usable"], true, "{inspected}");
     let ended = Process::start(COMMAND, folder.path(), &["inspect", "http.wasm", "--config", "no.toml"]).end().await;
     assert!(ended.code == Some(2) && ended.stderr.contains("cannot read `no.toml`"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn sockets_are_told_in_plain_words() {
+    let folder = folder();
+    std::fs::copy(guests::GUEST_SCRIPTED, folder.path().join("scripted.wasm")).unwrap();
+    let inspected = json(folder.path(), &["inspect", "--json", "scripted.wasm"]).await;
+    assert_eq!(inspected["sockets"], "TCP sockets, UDP sockets, name lookup", "{inspected}");
+    let least: toml::Table = inspected["least_config"].as_str().unwrap().parse().unwrap();
+    let sockets = ["tcp://HOST.example:5432", "udp://HOST.example:514"].map(toml::Value::from);
+    assert_eq!(least["capabilities"]["sockets"], toml::Value::from(sockets.to_vec()));
+    let ended = Process::start(COMMAND, folder.path(), &["inspect", "scripted.wasm"]).end().await;
+    assert!(ended.stdout.contains("    TCP sockets, UDP sockets, name lookup\n      wasi:sockets/"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::{Sockets, sockets};
 use crate::guest::{Area, Component};
 
 /// The file's text. `path` is where the component is, as seen from the file.
@@ -20,7 +21,7 @@ pub(super) fn config(component: &Component, path: &Path) -> String {
         toml::Value::from(path.display().to_string().replace("${", "$${")),
         component.sha256(),
     );
-    let grants: Vec<_> = component.areas().into_keys().filter_map(grant).collect();
+    let grants: Vec<_> = component.areas().iter().filter_map(|(area, imports)| grant(*area, imports)).collect();
     if !grants.is_empty() {
         text.push_str(&format!("\n[capabilities]\n{}", grants.concat()));
     }
@@ -40,16 +41,24 @@ pub(super) fn config(component: &Component, path: &Path) -> String {
     text
 }
 
-/// The lines under [capabilities] that an area of imports wants.
-fn grant(area: Area) -> Option<&'static str> {
+/// The lines under [capabilities] that the imports of an area want.
+fn grant(area: Area, imports: &[&str]) -> Option<String> {
     match area {
-        Area::Http => Some("# Where it sends requests.\nhttp = [\"https://HOST.example\"]\n"),
+        Area::Http => Some("# Where it sends requests.\nhttp = [\"https://HOST.example\"]\n".to_owned()),
         // An environment without variables is one too, and most toolchains import it in any case.
         Area::Environment => None,
-        Area::Sockets => Some("# Where it connects sockets.\nsockets = [\"tcp://HOST.example:5432\"]\n"),
+        Area::Sockets => {
+            let imported = |kind| sockets(imports).contains(&kind);
+            let tcp = imported(Sockets::Tcp).then_some("\"tcp://HOST.example:5432\"");
+            let udp = imported(Sockets::Udp).then_some("\"udp://HOST.example:514\"");
+            let lines: Vec<_> = tcp.into_iter().chain(udp).collect();
+            let line = format!("# Where it connects sockets.\nsockets = [{}]\n", lines.join(", "));
+            (!lines.is_empty()).then_some(line)
+        }
         Area::Files => Some(
             "# The folders that it looks for, if it does; many toolchains import files in any case.\n\
-             #dirs = [{ host = \"/FOLDER/HERE\", guest = \"/WHAT-IT-LOOKS-FOR\", mode = \"ro\" }]\n",
+             #dirs = [{ host = \"/FOLDER/HERE\", guest = \"/WHAT-IT-LOOKS-FOR\", mode = \"ro\" }]\n"
+                .to_owned(),
         ),
         Area::Clocks | Area::Random | Area::Logging | Area::Stdio | Area::Plumbing => None,
     }
