@@ -22,7 +22,7 @@ use crate::{
     status::{Phase, Status},
 };
 
-pub(crate) use build::{broker_options, compile_limits, folders, observer};
+pub(crate) use build::{broker_options, compile_limits, folders, observer, tls_mistakes};
 use plan::LanePlan;
 pub(crate) use plan::{Claims, granted};
 use processor::GuestProcessor;
@@ -43,6 +43,8 @@ enum Failure {
     Folders { error: files::Error, file: PathBuf },
     #[error("cannot set up the connector's sockets: {0}")]
     Sockets(std::io::Error),
+    #[error("{error}\n --> {}:{line}: a grant under [capabilities]", file.display())]
+    Tls { error: std::io::Error, file: PathBuf, line: usize },
     #[error(transparent)]
     Plan(Box<plan::Refusal>),
     #[error(transparent)]

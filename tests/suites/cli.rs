@@ -132,6 +132,24 @@ async fn check_of_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn check_reads_the_files_that_grants_name() {
+    let folder = folder();
+    std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+    std::fs::write(folder.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    let granted = r#"[capabilities]
+http = [
+    { url = "https://a.example", ca_cert = "none.pem" },
+    { url = "https://b.example", ca_cert = "bad.pem" },
+    { url = "https://c.example", client_cert = "bad.pem", client_key = "empty.pem" },
+]
+sockets = [{ url = "tcp://d.example:5432", ca_cert = "empty.pem" }]
+"#;
+    std::fs::write(folder.path().join("pem.toml"), connector("http.wasm", granted)).unwrap();
+    says(folder.path(), &["check", "pem.toml"], expect_file!["../golden/check_pem.txt"]).await;
+}
+
+#[tokio::test]
 async fn dlq_says_what_is_missing() {
     let folder = folder();
     std::fs::write(folder.path().join("orders.toml"), connector("http.wasm", "")).unwrap();

@@ -71,18 +71,21 @@ impl TlsOptions {
     /// Reads PEM files: of the authorities, and of a client certificate and its key.
     ///
     /// # Errors
-    /// A file can't be read, or has no certificate (or key) in it. The text names the file.
+    /// A file can't be read, or has no certificate (or key) in it. The text names the file, and the key of the config.
     pub fn read(authorities: Option<&Path>, identity: Option<(&Path, &Path)>, min: TlsVersion) -> io::Result<Self> {
-        let authorities = authorities.map(certificates).transpose()?.unwrap_or_default();
+        let authorities = authorities.map(|path| certificates("ca_cert", path)).transpose()?.unwrap_or_default();
         let identity = identity.map(|(chain, key)| {
-            let read = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error));
-            Ok::<_, io::Error>(TlsIdentity { chain: certificates(chain)?, key: Arc::new(read?) })
+            let read = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable("client_key", key, &error));
+            Ok::<_, io::Error>(TlsIdentity { chain: certificates("client_cert", chain)?, key: Arc::new(read?) })
         });
         Ok(Self { authorities, identity: identity.transpose()?, min })
     }
 
     /// The settings of a client that also trusts `extra` where it trusts the public authorities.
-    pub(super) fn client(&self, extra: &[CertificateDer<'static>]) -> io::Result<ClientConfig> {
+    ///
+    /// # Errors
+    /// An authority is not a certificate, or a client certificate is of no use with its key.
+    pub(crate) fn client(&self, extra: &[CertificateDer<'static>]) -> io::Result<ClientConfig> {
         let Self { authorities, identity, min } = self;
         let public = authorities.is_empty();
         let mut roots = RootCertStore::empty();
@@ -90,7 +93,9 @@ impl TlsOptions {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         for root in if public { extra } else { authorities } {
-            roots.add(root.clone()).map_err(io::Error::other)?;
+            roots
+                .add(root.clone())
+                .map_err(|error| io::Error::other(format!("a certificate in `ca_cert` is of no use: {error}")))?;
         }
         let versions: &[_] = match min {
             TlsVersion::V1_2 => &[&TLS12, &TLS13],
@@ -104,22 +109,22 @@ impl TlsOptions {
             None => Ok(client.with_no_client_auth()),
             Some(TlsIdentity { chain, key }) => {
                 client.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
-                    io::Error::other(format!("the client certificate and its key are of no use: {error}"))
+                    io::Error::other(format!("`client_cert` and `client_key` are of no use together: {error}"))
                 })
             }
         }
     }
 }
 
-fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+fn certificates(key: &str, path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let certificates: Vec<_> = read.map_err(|error| unusable(path, &error))?;
+    let certificates: Vec<_> = read.map_err(|error| unusable(key, path, &error))?;
     if certificates.is_empty() {
-        return Err(unusable(path, &"there is no PEM certificate in it"));
+        return Err(unusable(key, path, &"there is no PEM certificate in it"));
     }
     Ok(certificates)
 }
 
-fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> io::Error {
-    io::Error::other(format!("`{}`: {reason}", path.display()))
+fn unusable(key: &str, path: &Path, reason: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("`{key}` names `{}`: {reason}", path.display()))
 }

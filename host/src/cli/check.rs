@@ -8,7 +8,7 @@ use super::{Files, Operator, Stop, findings};
 use crate::{
     capability::limit::LimitHits,
     config::{self, Config, Environment},
-    connector::{compile_limits, folders},
+    connector::{compile_limits, folders, tls_mistakes},
     guest::{Compiler, Component, Engine, EngineOptions},
 };
 
@@ -72,6 +72,11 @@ impl Check {
         let hits = Arc::new(LimitHits::new(config.connector_name.as_str()));
         if let Err(error) = folders(config, None, hits).await {
             checked.error = Some(format!("error: {error}\n --> {}\n", checked.file));
+            return checked;
+        }
+        let mistakes: Vec<_> = tls_mistakes(config).iter().map(|mistake| format!("error: {mistake}\n")).collect();
+        if !mistakes.is_empty() {
+            checked.error = Some(mistakes.join("\n"));
             return checked;
         }
         let limits = compile_limits(&config.limits);

@@ -1,6 +1,6 @@
 //! The last stage of a config: resolved values become the things that work with them. The only stage with I/O.
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use secrecy::SecretString;
 
@@ -54,9 +54,12 @@ pub(super) fn gate(
     let injections = config.capabilities.http_headers.iter().map(|header| header.injection.clone()).collect();
     let limits = &config.limits;
     let tls = config.capabilities.http.iter().enumerate();
-    let tls = tls.filter_map(|(at, granted)| Some(tls_options(&granted.tls)?.map(|options| (at, options))));
+    let tls = tls.filter_map(|(at, granted)| {
+        let options = tls_options(config, &granted.tls, granted.line)?;
+        Some(options.map(|options| (at, options)))
+    });
     let options = GateOptions {
-        tls: tls.collect::<io::Result<_>>().map_err(Failure::Gate)?,
+        tls: tls.collect::<Result<_, _>>()?,
         injections,
         connect_timeout: limits.http_connect_timeout,
         first_byte_timeout: limits.http_first_byte_timeout,
@@ -98,30 +101,44 @@ pub(crate) async fn folders(
 
 /// The sockets of all instances of a connector. They share rate and counters with its gate.
 pub(super) fn sockets(config: &Config, observer: Option<Arc<Observer>>, gate: &Gate) -> Result<Arc<Sockets>, Failure> {
-    let grants = config.capabilities.sockets.iter().map(socket_grant).collect::<Result<_, _>>()?;
+    let grants = config.capabilities.sockets.iter().map(|granted| socket_grant(config, granted));
     let options = SocketOptions {
         open: config.limits.open_connections as usize,
         observer,
         rate: gate.rate().cloned(),
         hits: gate.hits().clone(),
-        ..SocketOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
+        ..SocketOptions::new(
+            config.connector_name.as_str(),
+            config.file.display().to_string(),
+            grants.collect::<Result<_, _>>()?,
+        )
     };
     Sockets::new(options).map(Arc::new).map_err(Failure::Sockets)
 }
 
-fn socket_grant(granted: &config::SocketGrant) -> Result<SocketGrant, Failure> {
-    let tls = tls_options(&granted.tls).transpose().map_err(Failure::Sockets)?;
+fn socket_grant(config: &Config, granted: &config::SocketGrant) -> Result<SocketGrant, Failure> {
+    let tls = tls_options(config, &granted.tls, granted.line).transpose()?;
     Ok(SocketGrant { grant: granted.grant.clone(), tls })
 }
 
-/// What a grant says about TLS, if it says something.
-fn tls_options(written: &config::GrantTls) -> Option<io::Result<TlsOptions>> {
+/// What is wrong with the files that grants name for TLS: what keeps a connector from starting.
+pub(crate) fn tls_mistakes(config: &Config) -> Vec<String> {
+    let http = config.capabilities.http.iter().map(|granted| (&granted.tls, granted.line));
+    let sockets = config.capabilities.sockets.iter().map(|granted| (&granted.tls, granted.line));
+    let mistake = |(written, line)| Some(tls_options(config, written, line)?.err()?.to_string());
+    http.chain(sockets).filter_map(mistake).collect()
+}
+
+/// What the grant in a line says about TLS, if it says something: good enough for a client.
+fn tls_options(config: &Config, written: &config::GrantTls, line: usize) -> Option<Result<TlsOptions, Failure>> {
     let config::GrantTls { ca_cert, identity, min } = written;
     if *written == config::GrantTls::default() {
         return None;
     }
     let identity = identity.as_ref().map(|identity| (&*identity.client_cert, &*identity.client_key));
-    Some(TlsOptions::read(ca_cert.as_deref(), identity, min.unwrap_or_default()))
+    let options = TlsOptions::read(ca_cert.as_deref(), identity, min.unwrap_or_default());
+    let options = options.and_then(|options| options.client(&[]).map(|_| options));
+    Some(options.map_err(|error| Failure::Tls { error, file: config.file.clone(), line }))
 }
 
 fn instance_limits(limits: &config::Limits) -> InstanceLimits {

@@ -155,5 +155,7 @@ fn pem_files_are_read_and_named_when_they_are_of_no_use() {
         tls: BTreeMap::from([(0, mixed)]),
         ..GateOptions::new("orders", "orders.toml", vec![Grant::parse("https://x.example").unwrap()])
     };
-    assert!(Gate::new(options).unwrap_err().to_string().contains("the client certificate and its key"));
+    assert!(
+        Gate::new(options).unwrap_err().to_string().contains("`client_cert` and `client_key` are of no use together")
+    );
 }
