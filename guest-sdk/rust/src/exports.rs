@@ -31,7 +31,16 @@ pub trait Component {
     fn slot() -> &'static LocalKey<Slot<Self::Sink>>;
 }
 
+#[cfg(all(target_family = "wasm", feature = "arena"))]
+use crate::arena::while_busy;
+
+#[cfg(not(all(target_family = "wasm", feature = "arena")))]
+fn while_busy<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 fn with_instance<C: Component, T>(call: impl FnOnce(&mut Instance<C::Sink>) -> Result<T>) -> Result<T, SinkError> {
+    let call = |instance: &mut Instance<C::Sink>| while_busy(|| call(instance));
     C::slot().with(|Slot(slot)| match slot.borrow_mut().as_mut() {
         Some(instance) => call(instance).map_err(SinkError::from),
         None => Err(Error::fatal("a bug in the host: it called a sink that it has not initialised").into()),
@@ -41,7 +50,9 @@ fn with_instance<C: Component, T>(call: impl FnOnce(&mut Instance<C::Sink>) -> R
 impl<C: Component> sink::Guest for C {
     fn initialize(context: sink::Context) -> Result<(), SinkError> {
         log::report_panics();
-        let instance = Instance::start(Context::new(context))?;
+        // A copy: arguments of calls lie where nothing should stay.
+        let context = context.clone();
+        let instance = while_busy(|| Instance::start(Context::new(context)))?;
         C::slot().with(|Slot(slot)| slot.replace(Some(instance)));
         Ok(())
     }

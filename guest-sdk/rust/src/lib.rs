@@ -92,6 +92,8 @@
 //! | `reqwest` | [`http::Request`] |
 //! | `main` with `SinkRuntime` | [`register!`] |
 
+#[cfg(any(test, all(target_family = "wasm", feature = "arena")))]
+mod arena;
 mod attributes;
 mod batch;
 #[doc(hidden)]

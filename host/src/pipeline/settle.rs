@@ -10,7 +10,7 @@ use std::{
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     backoff::Backoff,
@@ -89,13 +89,19 @@ impl Settler<'_> {
             }
         };
         let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
-        let answer = async move {
+        // A task of its own: each answer of the broker would wake the whole lane otherwise.
+        let answer = AbortOnDropHandle::new(tokio::spawn(async move {
             match order {
                 Order::Strict => answerer.one_by_one(answers).await,
                 Order::Any | Order::ByKey => answerer.all_at_once(answers).await,
             }
-        };
-        let ((), (), end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
+        }));
+        let ((), answered, end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
+        if let Err(ended) = answered
+            && ended.is_panic()
+        {
+            std::panic::resume_unwind(ended.into_panic());
+        }
         end
     }
 }
