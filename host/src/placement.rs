@@ -1,6 +1,6 @@
-//! Which thread a connector's work runs on. Work that keeps a thread of the runtime busy, such as a guest that spins, goes
-//! on where only it is: on a thread of its own with low priority, which the system interrupts for everybody else. Once it
-//! has calmed down it comes back.
+//! Which thread a connector's work runs on. Work that keeps a thread of the runtime busy goes on where only it is: on a thread
+//! of its own. If it does not even make room between its turns, such as a guest that spins, the thread gets a low priority,
+//! and the system interrupts it for everybody else. Once it has calmed down it comes back.
 
 use std::{
     convert::Infallible,
@@ -27,6 +27,11 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// So much of a window is too much on a thread that others need. A guest that spins is interrupted every 10 ms and then
 /// goes on, so that it is found after a few turns.
 const HOGS: Duration = Duration::from_millis(20);
+/// A turn as long as this makes others wait. A guest that spins takes twice as long.
+const LONG_TURN: Duration = Duration::from_millis(5);
+/// So much of a long window, in however short turns, is nearly all of a processor. Lanes that only have much to do leave
+/// more to the broker's connections, and keep their priority.
+const MOST: Duration = Duration::from_millis(700);
 /// It has calmed down when a whole long window saw no more than this.
 const CALM_WINDOW: Duration = Duration::from_secs(1);
 const CALM: Duration = Duration::from_millis(50);
@@ -99,6 +104,7 @@ impl<T> Future for Stay<T> {
         let now = Instant::now();
         let took = now - begun;
         self.busy.inc_by(took.as_secs_f64());
+        self.meter.heed(took);
         match polled {
             Poll::Ready(done) => Poll::Ready(Turn::Done(done)),
             Poll::Pending if self.meter.says_move(now, took) => Poll::Ready(Turn::Move(work)),
@@ -115,15 +121,26 @@ struct Meter {
     begun: Instant,
     busy: Duration,
     on_own_thread: bool,
+    /// Whether the thread has a low priority.
+    low: bool,
 }
 
 impl Meter {
     fn of_a_worker() -> Self {
-        Self { begun: Instant::now(), busy: Duration::ZERO, on_own_thread: false }
+        Self { begun: Instant::now(), busy: Duration::ZERO, on_own_thread: false, low: false }
     }
 
     fn of_an_own_thread() -> Self {
         Self { on_own_thread: true, ..Self::of_a_worker() }
+    }
+
+    /// Lowers the priority of a thread of its own, for good, if the work makes no room on it.
+    fn heed(&mut self, took: Duration) {
+        let crowds = took >= LONG_TURN || self.busy + took >= MOST;
+        if self.on_own_thread && !self.low && crowds {
+            lower_priority();
+            self.low = true;
+        }
     }
 
     /// Counts a turn that ended now, and says whether the work belongs elsewhere.
@@ -149,7 +166,6 @@ async fn on_own_thread<T: Send + 'static>(work: Work<T>, busy: BusySeconds, thre
     let take = |slot: &Mutex<Option<Work<T>>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     let spawned = thread::Builder::new().name("busy-connector".into()).spawn(move || {
         let Some(work) = take(&theirs) else { return };
-        lower_priority();
         let stay = Stay { work: Some(work), meter: Meter::of_an_own_thread(), busy };
         run(&runtime, stay, ended);
         drop(threads);
