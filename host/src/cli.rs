@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 something failed while running, 2 wrong usage or config.
 
+mod bench;
 mod check;
 mod dev;
 mod dlq;
@@ -52,6 +53,8 @@ enum Command {
     Explain(explain::Explain),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
+    /// Measure what the sandbox costs on this machine, side by side with doing without it.
+    Bench(bench::Bench),
     /// Compile one component for the host that started this.
     #[command(hide = true)]
     Compile(crate::guest::WorkerArgs),
@@ -110,6 +113,7 @@ impl Cli {
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
+            Command::Bench(bench) => bench.execute(&environment).await,
         };
         match result {
             Ok(code) => code,
@@ -148,7 +152,9 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Explain(_) | Self::Compile(_) | Self::Dlq(_) => "warn",
+            Self::Check(_) | Self::Inspect(_) | Self::Explain(_) | Self::Compile(_) | Self::Dlq(_) | Self::Bench(_) => {
+                "warn"
+            }
             // It says itself why its connector failed.
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }

@@ -40,6 +40,8 @@
 //!   cli/operator.rs        --host-config, for the commands that load connector files
 //!   cli/explain.rs         may a component reach something, and what decides it
 //!   cli/dev.rs             broker in memory, connector, receiver and records in one process
+//!   cli/bench.rs           what the sandbox costs, beside doing without it: bench/bed.rs is the broker that records come
+//!                          from, bench/bare.rs and bench/native.rs are what the host is held against
 //!   cli/storage.rs         where compiled components are kept between runs
 //!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
 //! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)
@@ -149,6 +151,7 @@
 //!   may be wrong, and records must neither use up their deliveries nor lose what was found out about them. `ledger.rs`
 //!   remembers what is settled, so that it is acknowledged when it comes again.
 //! - **A record that fails alone is given back alone** (a nack), so that it neither parks the lane nor blocks its window.
+//! - **Acknowledgements are a task of their own** (`settle.rs`): each answer of the broker would wake the whole lane otherwise.
 //! - **A guest that spins moves to a thread of its own** (`placement.rs`), with its whole lane and low priority. The system's
 //!   scheduler shares processors out better than tasks that make room for each other every 10 ms ever could.
 //! - **Where the order counts, the host rewinds**: behind the first record that wants another try nothing is settled, so

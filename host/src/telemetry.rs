@@ -16,7 +16,11 @@ pub enum LogFormat {
 /// Starts logging. `filter` has the syntax of `RUST_LOG`, for example `info` or `info,danube_wasm=debug`.
 pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     // danube-client reports its connections, and tonic its frames, at a level that says too much for an operator.
-    let filter = EnvFilter::try_new(format!("danube_client=warn,h2=warn,hyper=warn,{filter}"))?;
+    let quieter = match filter.trim() {
+        "off" | "error" => "",
+        _ => "danube_client=warn,h2=warn,hyper=warn,",
+    };
+    let filter = EnvFilter::try_new(format!("{quieter}{filter}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),

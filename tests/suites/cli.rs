@@ -1,6 +1,7 @@
 //! What the command says, to the letter: `UPDATE_EXPECT=1 cargo test -p danube-wasm-tests cli` accepts new texts.
 //! And what `dev` does.
 
+mod bench;
 mod dev;
 mod explain;
 mod inspect;

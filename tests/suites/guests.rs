@@ -20,6 +20,16 @@ async fn sink_http() {
 }
 
 #[tokio::test]
+async fn sink_null() {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector = rig.connector(guests::SINK_NULL).consume(&topic);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
+    host.until_acknowledged(&connector, 1).await;
+}
+
+#[tokio::test]
 async fn sink_stdout() {
     let rig = Rig::start().await;
     let topic = rig.topic().await;

@@ -12,6 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use danube_dev_broker::{DevBroker, DevBrokerConfig};
 
+pub(super) use self::workbench::BUNDLED;
 use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
 use super::{Operator, Stop, storage::Storage};
 use crate::{
@@ -104,7 +105,7 @@ impl Dev {
 }
 
 /// Waits until the connector's lanes are subscribed: a new subscription gets only what is published after it.
-async fn until_ready(status: &Status, shutdown: &Shutdown) -> Result<(), Stop> {
+pub(super) async fn until_ready(status: &Status, shutdown: &Shutdown) -> Result<(), Stop> {
     loop {
         let reports = status.reports();
         if !reports.is_empty() && reports.iter().all(|report| report.ready) {

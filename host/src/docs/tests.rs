@@ -154,7 +154,7 @@ fn commands_are_understood() {
             seen.insert((*command).to_owned());
         }
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check", "dev", "dlq", "explain", "inspect", "run"]);
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["bench", "check", "dev", "dlq", "explain", "inspect", "run"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The `http` guest, built together with the host.
-const BUNDLED: &[u8] = include_bytes!(env!("BUNDLED_HTTP_GUEST"));
+pub(in crate::cli) const BUNDLED: &[u8] = include_bytes!(env!("BUNDLED_HTTP_GUEST"));
 
 /// A connector's resolved config, wherever it came from.
 pub(super) struct Workbench {
