@@ -72,16 +72,19 @@ impl Denials {
         self.observer.as_deref()
     }
 
-    /// The text of a refusal, which says what to write. It is logged the first time that something is refused `about` this.
+    /// Logs a refusal, and what to write, the first time that something is refused `about` this. The text is for the guest:
+    /// where a name leads inside, what else is granted, and what files are called is nothing to it.
     pub(super) fn refuse(&self, about: String, subject: &str, denial: &Denial) -> String {
         if let Some(observer) = &self.observer {
             observer.refused(self.key, &denial.suggestion);
         }
-        let text = self.text(subject, denial);
         if self.first_time(about) {
-            tracing::warn!(connector = %self.connector, "{text}");
+            tracing::warn!(connector = %self.connector, "{}", self.text(subject, denial));
         }
-        text
+        format!(
+            "`{subject}` is not granted to connector `{}`\nhelp: the host's log says what would grant it",
+            self.connector
+        )
     }
 
     /// Logs what is let through although nothing grants it, likewise.

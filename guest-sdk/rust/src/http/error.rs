@@ -3,7 +3,7 @@
 /// Why there is no response. Each kind has its class in [`crate::Error`], so `?` in a sink does the right thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The connector's file does not grant it; the text says which line would. Becomes `Fatal`.
+    /// The connector's file does not grant it; the host's log says which line would. Becomes `Fatal`.
     #[error("{0}")]
     Denied(String),
     /// The request itself is malformed. Becomes `Fatal`.

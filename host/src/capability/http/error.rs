@@ -17,7 +17,7 @@ const ADDRESSES_SHOWN: usize = 8;
 /// Why there is no response. The texts are for the guest and for people, and hold no secrets of the URL's query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No grant allows it; the text ends with the line that would.
+    /// No grant allows it.
     #[error("{0}")]
     Denied(String),
     /// The request itself is malformed.

@@ -23,6 +23,7 @@ use super::{Error, Gate, GateOptions, GateStats, Request, Route, Session, dial::
 use crate::capability::{
     address::Scope,
     destination::{Grant, Target},
+    logging::capture::Capture,
     observe::{Observer, Within},
     resolver::Resolver,
 };
@@ -90,15 +91,19 @@ async fn observing_lets_public_names_through_and_nothing_inside() {
 async fn what_is_not_granted_never_connects_and_says_what_to_write() {
     let server = Server::start(Router::new().fallback(|| async { "reached" })).await;
     let closed = session(GateOptions::new("orders", "orders.toml", vec![]));
+    let capture = Capture::start();
     let error = closed.send(post(&server.url("/ingest?key=secret"), "")).await.unwrap_err();
     let origin = server.url("");
     assert_eq!(
         error,
         Error::Denied(format!(
-            "`POST {origin}/ingest` is not granted to connector `orders`\n\
-             help: add to [capabilities] of orders.toml: http = [\"{origin}\"]"
+            "`POST {origin}/ingest` is not granted to connector `orders`\nhelp: the host's log says what would grant it"
         ))
     );
+    let logged = capture.text();
+    let help = format!("help: add to [capabilities] of orders.toml: http = [\"{origin}\"]");
+    assert!(logged.contains(&help), "{logged}");
+    drop(capture);
 
     let limited = Grant::parse(&server.url("/ingest/")).unwrap().with_methods(vec![::http::Method::POST]).unwrap();
     let session = session(GateOptions::new("orders", "orders.toml", vec![limited]));
@@ -127,16 +132,21 @@ async fn a_name_that_leads_into_the_host_s_network_is_refused() {
         ("10.0.0.5".parse().unwrap(), Scope::Private),
         ("fd00::5".parse().unwrap(), Scope::UniqueLocal),
     ]);
+    let capture = Capture::start();
+    // The guest is not told where it leads.
     assert_eq!(
         gate.classify_dial(&refused, &Route { target, grant: Some(0), fault: Default::default() }),
         Error::Denied(
-            "`https://x.example` is not granted to connector `orders` at the address that its name resolves to: \
-             10.0.0.5 (private), fd00::5 (unique-local)\n\
-             help: add to [capabilities] of orders.toml: http = [{ url = \"https://x.example\", path = \"/in/\", \
-             addresses = [\"192.168.0.0/16\", \"10.0.0.5/32\", \"fd00::5/128\"] }]"
+            "`https://x.example` is not granted to connector `orders`\nhelp: the host's log says what would grant it"
                 .into()
         )
     );
+    let logged = capture.text();
+    let text = "`https://x.example` is not granted to connector `orders` at the address that its name resolves to: \
+         10.0.0.5 (private), fd00::5 (unique-local)\n\
+         help: add to [capabilities] of orders.toml: http = [{ url = \"https://x.example\", path = \"/in/\", \
+         addresses = [\"192.168.0.0/16\", \"10.0.0.5/32\", \"fd00::5/128\"] }]";
+    assert!(logged.contains(text), "{logged}");
     assert!(!gate.denials.first_time("address of https://x.example".into()));
 }
 
