@@ -8,6 +8,7 @@ use danube_core::message::StreamMessage;
 use super::bare::Bare;
 
 /// Posts batches as JSON arrays and acknowledges them, until it is dropped.
+#[expect(clippy::disallowed_types, reason = "it is what the host is held against")]
 pub(super) async fn run(mut consumer: Bare, url: String, batch: usize) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().build()?;
     loop {
