@@ -178,6 +178,7 @@ pub struct Gate {
     stats: Arc<GateStats>,
     hits: Arc<LimitHits>,
     rate: Option<Arc<Rate>>,
+    resolver: Resolver,
     denials: Denials,
 }
 
@@ -235,7 +236,7 @@ impl Gate {
         let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
         let denials = Denials::new(connector, file, "http", observer);
         let injections = inject::Injections::new(injections);
-        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, denials })
+        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, resolver, denials })
     }
 
     /// The counters, which go on counting.
@@ -257,6 +258,11 @@ impl Gate {
     /// The connector's rate of bytes out, if it has one: for whatever else it sends.
     pub fn rate(&self) -> Option<&Arc<Rate>> {
         self.rate.as_ref()
+    }
+
+    /// Where the connector's names are looked up: for whatever else it reaches.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Whether the grants allow a request. The URL must have been parsed from what is sent.
