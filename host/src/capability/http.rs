@@ -284,6 +284,11 @@ impl Gate {
         }
     }
 
+    /// The grant that allows a request. `None`: it is let through without one.
+    fn grant(&self, route: &Route) -> Option<&Grant> {
+        route.grant.and_then(|grant| self.grants.get(grant))
+    }
+
     /// The client with the connections that a request may go out on.
     fn client(&self, route: &Route) -> &Client<Dialer, Outgoing> {
         let at = route.grant.and_then(|grant| self.of_grant.get(grant)).copied();
