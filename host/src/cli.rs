@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod descriptors;
 mod dev;
 mod dlq;
 mod explain;
@@ -105,6 +106,7 @@ impl Cli {
             eprintln!("error: --log-level: {error}");
             return ExitCode::from(2);
         }
+        descriptors::raise();
         let result = match self.command {
             Command::Run(run) => run.execute(&environment).await,
             Command::Check(check) => check.execute(&environment).await,
