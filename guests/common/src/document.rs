@@ -31,7 +31,43 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The value of a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// When it is text that is not Unicode. Arrays and objects are not looked into.
+    pub fn parse(json: &'a str) -> serde_json::Result<Self> {
+        let json = json.trim_ascii();
+        Ok(match json.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'"') => Self::Text(serde_json::from_str::<Name<'_>>(json)?.0),
+            Some(b'{' | b'[') => Self::Json(json.into()),
+            Some(_) => Self::Number(json.into()),
+            None => Self::Missing,
+        })
+    }
+
+    /// The elements of a JSON array.
+    ///
+    /// # Errors
+    ///
+    /// When `json` is no array, or one of its elements is text that is not Unicode.
+    pub fn elements(json: &'a str) -> serde_json::Result<Vec<Self>> {
+        serde_json::from_str::<Vec<&RawValue>>(json)?.into_iter().map(|raw| Self::parse(raw.get())).collect()
+    }
+
+    /// The fields of a JSON object, sorted by name. Of two with one name the last counts.
+    ///
+    /// # Errors
+    ///
+    /// When `json` is no object, or has text that is not Unicode.
+    pub fn entries(json: &'a str) -> serde_json::Result<Vec<(Cow<'a, str>, Self)>> {
+        fields_of(json)?.into_iter().map(|(name, raw)| Ok((name, Self::parse(raw.get())?))).collect()
+    }
+
     /// Adds the value to a JSON document that is being written. Bytes become `{"data": "<base64>", "size": <bytes>}`, what
     /// is missing becomes null.
     pub fn write_json(&self, json: &mut String) {
@@ -95,12 +131,12 @@ impl<'a> Document<'a> {
     /// As [`value`](Self::value).
     pub fn fields(&self) -> Result<impl Iterator<Item = (&str, Result<Value<'a>>)>> {
         let fields = self.top()?.iter();
-        Ok(fields.map(|(name, raw)| (name.as_ref(), value_of(raw.get()).map_err(|error| self.unfit(&error)))))
+        Ok(fields.map(|(name, raw)| (name.as_ref(), Value::parse(raw.get()).map_err(|error| self.unfit(&error)))))
     }
 
     fn payload(&self) -> Result<Value<'a>> {
         match (self.record.kind(), self.record.text()) {
-            (PayloadKind::Json, Some(json)) => value_of(json).map_err(|error| self.unfit(&error)),
+            (PayloadKind::Json, Some(json)) => Value::parse(json).map_err(|error| self.unfit(&error)),
             (_, Some(text)) => Ok(Value::Text(text.into())),
             (_, None) => Ok(Value::Bytes(self.record.bytes())),
         }
@@ -123,7 +159,7 @@ impl<'a> Document<'a> {
             None => Ok(None),
         });
         match found {
-            Ok(Some(json)) => value_of(json),
+            Ok(Some(json)) => Value::parse(json),
             Ok(None) => Ok(Value::Missing),
             Err(error) => Err(error),
         }
@@ -169,19 +205,6 @@ fn step<'a>(json: &'a str, name: &str) -> serde_json::Result<Option<&'a str>> {
 fn fields_of(json: &str) -> serde_json::Result<Fields<'_>> {
     let fields: BTreeMap<Name<'_>, &RawValue> = serde_json::from_str(json)?;
     Ok(fields.into_iter().map(|(Name(name), raw)| (name, raw)).collect())
-}
-
-fn value_of(json: &str) -> serde_json::Result<Value<'_>> {
-    let json = json.trim_ascii();
-    Ok(match json.as_bytes().first() {
-        Some(b'n') => Value::Null,
-        Some(b't') => Value::Bool(true),
-        Some(b'f') => Value::Bool(false),
-        Some(b'"') => Value::Text(serde_json::from_str::<Name<'_>>(json)?.0),
-        Some(b'{' | b'[') => Value::Json(json.into()),
-        Some(_) => Value::Number(json.into()),
-        None => Value::Missing,
-    })
 }
 
 fn number<'a>(number: u64) -> Value<'a> {
@@ -323,6 +346,16 @@ mod tests {
         let record = json(r#"{"a": "\ud800"}"#);
         let failed = Document::new(&record).value(&Source::Field("a".parse().expect("it is a path")));
         assert!(failed.is_err_and(|error| error.is_rejected()));
+    }
+
+    #[test]
+    fn arrays_and_objects_are_taken_apart() {
+        let elements = Value::elements(r#"[1.0, null, "a", [ 2 ]]"#).expect("it is an array");
+        let expected = [Value::Number("1.0".into()), Value::Null, Value::Text("a".into()), Value::Json("[ 2 ]".into())];
+        assert_eq!(elements, expected);
+        let entries = Value::entries(r#"{"b": true, "a": 1, "b": false}"#).expect("it is an object");
+        assert_eq!(entries, [("a".into(), Value::Number("1".into())), ("b".into(), Value::Bool(false))]);
+        assert!(Value::elements("{}").is_err() && Value::entries("[]").is_err());
     }
 
     #[test]
