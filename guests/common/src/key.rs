@@ -12,12 +12,13 @@ const MAX_LENGTH: usize = 200;
 /// The key of a request that carries `records`, all of one topic: `topic@offsets`, or `topic-part-N@offsets` for each
 /// partition with `;` between them, where the offsets are rising runs such as `5-9,12`. A long one becomes
 /// `sha256:<hex>` of that text. It does not depend on the order of the records.
-pub fn position_key(records: &[Record]) -> String {
+pub fn position_key<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     let mut offsets = BTreeMap::<Option<u32>, Vec<u64>>::new();
+    let mut topic = "";
     for record in records {
+        topic = record.topic();
         offsets.entry(record.partition()).or_default().push(record.offset());
     }
-    let topic = records.first().map_or("", Record::topic);
     let partitions = offsets.into_iter().map(|(partition, offsets)| match partition {
         Some(partition) => format!("{topic}-part-{partition}@{}", runs(offsets)),
         None => format!("{topic}@{}", runs(offsets)),
