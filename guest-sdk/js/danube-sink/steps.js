@@ -1,6 +1,7 @@
 // Runs what may have to wait for promises, in one way for an engine that can and for one that can't: as a generator that gives
 // away each answer of the sink and gets it back, settled.
 import { host } from "#host";
+import { report } from "./log.js";
 
 /**
  * @template T
@@ -65,6 +66,8 @@ export function trackPromises() {
  */
 function disappointment(promise) {
   if (rejections.has(promise)) return rejections.get(promise);
+  // Natively, in tests, it may still say.
+  promise.then(undefined, (cause) => report("the promise was rejected", cause));
   return new TypeError(`a promise instead of an answer: ${ADVICE}`);
 }
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,7 @@ from .consumer import ConsumerConfig, SubscriptionType
 from .context import Context
 from .errors import Error, Fatal
 from .instance import Instance
+from .logs import HostHandler
 from .outcomes import Outcomes
 from .sink import Sink
 
@@ -145,9 +147,11 @@ def answers(answer: Callable[[http.Request], http.Response | Error]) -> Iterator
 def logged() -> Iterator[list[tuple[str, str]]]:
     """Collects what is logged while it lasts: level and message."""
     lines: list[tuple[str, str]] = []
-    before = log_contract.log
+    before, handler = log_contract.log, HostHandler()
     log_contract.log = lambda level, message: lines.append((level.name.lower(), message))
+    logging.getLogger().addHandler(handler)
     try:
         yield lines
     finally:
+        logging.getLogger().removeHandler(handler)
         log_contract.log = before
