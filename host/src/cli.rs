@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod componentize;
 mod descriptors;
 mod dev;
 mod dlq;
@@ -52,6 +53,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Say whether a connector's component may reach something, and what decides it. Exit code 0: it may, 1: it may not.
     Explain(explain::Explain),
+    /// Make a component of the core module that a compiler wrote. The Go and C SDKs' builds end with it.
+    Componentize(componentize::Componentize),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
     /// Measure what the sandbox costs on this machine, side by side with doing without it.
@@ -113,6 +116,7 @@ impl Cli {
             Command::Inspect(inspect) => inspect.execute(&environment).await,
             Command::Explain(explain) => explain.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
+            Command::Componentize(componentize) => componentize.execute(),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
             Command::Bench(bench) => bench.execute(&environment).await,
@@ -154,9 +158,13 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Explain(_) | Self::Compile(_) | Self::Dlq(_) | Self::Bench(_) => {
-                "warn"
-            }
+            Self::Check(_)
+            | Self::Componentize(_)
+            | Self::Inspect(_)
+            | Self::Explain(_)
+            | Self::Compile(_)
+            | Self::Dlq(_)
+            | Self::Bench(_) => "warn",
             // It says itself why its connector failed.
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }
