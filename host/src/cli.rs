@@ -7,9 +7,14 @@ mod dlq;
 mod explain;
 mod findings;
 mod inspect;
+mod json;
+mod language;
+mod new;
 mod operator;
+mod records;
 mod run;
 mod storage;
+mod test;
 
 use std::{
     io::IsTerminal,
@@ -51,6 +56,10 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Say whether a connector's component may reach something, and what decides it. Exit code 0: it may, 1: it may not.
     Explain(explain::Explain),
+    /// Write a project for a new sink: source, build file, config, sample records, test.
+    New(new::New),
+    /// Test a component without a broker: records in, scripted replies of the target, and what must come of it.
+    Test(Box<test::Test>),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
     /// Measure what the sandbox costs on this machine, side by side with doing without it.
@@ -111,6 +120,8 @@ impl Cli {
             Command::Inspect(inspect) => inspect.execute(&environment).await,
             Command::Explain(explain) => explain.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
+            Command::New(new) => new.execute(),
+            Command::Test(test) => test.execute(&environment).await,
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
             Command::Bench(bench) => bench.execute(&environment).await,
@@ -152,10 +163,15 @@ impl Command {
     fn default_log_filter(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
-            Self::Check(_) | Self::Inspect(_) | Self::Explain(_) | Self::Compile(_) | Self::Dlq(_) | Self::Bench(_) => {
-                "warn"
-            }
-            // It says itself why its connector failed.
+            Self::Check(_)
+            | Self::Inspect(_)
+            | Self::Explain(_)
+            | Self::Compile(_)
+            | Self::New(_)
+            | Self::Dlq(_)
+            | Self::Bench(_) => "warn",
+            // They say themselves why a connector failed.
+            Self::Test(_) => "warn,guest=info,danube_wasm::connector=off,danube_wasm::pipeline=off",
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }
     }
