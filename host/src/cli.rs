@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod dev;
 mod dlq;
+mod doctor;
 mod explain;
 mod findings;
 mod inspect;
@@ -58,6 +59,9 @@ enum Command {
     Explain(explain::Explain),
     /// Write a project for a new sink: source, build file, config, sample records, test.
     New(new::New),
+    /// Say what of the toolchains is missing that building a sink needs, and how to install it. Exit code 0: nothing, 1:
+    /// something.
+    Doctor(doctor::Doctor),
     /// Test a component without a broker: records in, scripted replies of the target, and what must come of it.
     Test(Box<test::Test>),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
@@ -121,6 +125,7 @@ impl Cli {
             Command::Explain(explain) => explain.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::New(new) => new.execute(),
+            Command::Doctor(doctor) => doctor.execute(),
             Command::Test(test) => test.execute(&environment).await,
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
@@ -168,6 +173,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Compile(_)
             | Self::New(_)
+            | Self::Doctor(_)
             | Self::Dlq(_)
             | Self::Bench(_) => "warn",
             // They say themselves why a connector failed.

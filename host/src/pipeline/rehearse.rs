@@ -138,9 +138,10 @@ pub(crate) async fn rehearse(
         }
     }
     let calls = watched.calls;
+    let mut retries = retries(&calls);
     let ended = places.iter().map(|place| Ended {
         outcome: ends.remove(place).unwrap_or(Outcome::Unsettled),
-        retries: retries(*place, &calls),
+        retries: retries.remove(place).unwrap_or_default(),
     });
     let ended = ended.collect();
     (end, ended, calls)
@@ -180,21 +181,26 @@ async fn feed(policy: &LanePolicy, records: Vec<(Record, Bytes)>, to_deliver: mp
     }
 }
 
-/// What was said of a record in each call but the one that settled it.
-fn retries(place: Place, calls: &[Call]) -> Vec<Retried> {
-    let said = calls.iter().filter_map(|call| {
-        let at = call.records.iter().position(|other| *other == place)?;
-        match &call.said {
-            Ok(verdicts) => match verdicts.get(at)? {
-                Verdict::Retry { reason, after } => Some(Retried { reason: reason.clone(), after: *after }),
-                Verdict::Written | Verdict::Reject { .. } => None,
-            },
-            Err(ProcessError::Retryable { reason, after }) => Some(Retried { reason: reason.clone(), after: *after }),
-            Err(ProcessError::Broken { reason }) => Some(Retried { reason: reason.clone(), after: None }),
-            Err(ProcessError::Rejected { .. } | ProcessError::Fatal { .. }) => None,
+/// What was said of each record in the calls that did not settle it.
+fn retries(calls: &[Call]) -> HashMap<Place, Vec<Retried>> {
+    let mut retries: HashMap<Place, Vec<Retried>> = HashMap::new();
+    for call in calls {
+        for (at, place) in call.records.iter().enumerate() {
+            let said = match &call.said {
+                Ok(verdicts) => match verdicts.get(at) {
+                    Some(Verdict::Retry { reason, after }) => Some((reason, *after)),
+                    Some(Verdict::Written | Verdict::Reject { .. }) | None => None,
+                },
+                Err(ProcessError::Retryable { reason, after }) => Some((reason, *after)),
+                Err(ProcessError::Broken { reason }) => Some((reason, None)),
+                Err(ProcessError::Rejected { .. } | ProcessError::Fatal { .. }) => None,
+            };
+            if let Some((reason, after)) = said {
+                retries.entry(*place).or_default().push(Retried { reason: reason.clone(), after });
+            }
         }
-    });
-    said.collect()
+    }
+    retries
 }
 
 /// Notes every call, and cuts short the pauses that the guest asks for.
