@@ -6,12 +6,18 @@ mod componentize;
 mod descriptors;
 mod dev;
 mod dlq;
+mod doctor;
 mod explain;
 mod findings;
 mod inspect;
+mod json;
+mod language;
+mod new;
 mod operator;
+mod records;
 mod run;
 mod storage;
+mod test;
 
 use std::{
     io::IsTerminal,
@@ -55,6 +61,13 @@ enum Command {
     Explain(explain::Explain),
     /// Make a component of the core module that a compiler wrote. The Go and C SDKs' builds end with it.
     Componentize(componentize::Componentize),
+    /// Write a project for a new sink: source, build file, config, sample records, test.
+    New(new::New),
+    /// Say what of the toolchains is missing that building a sink needs, and how to install it. Exit code 0: nothing, 1:
+    /// something.
+    Doctor(doctor::Doctor),
+    /// Test a component without a broker: records in, scripted replies of the target, and what must come of it.
+    Test(Box<test::Test>),
     /// Try a connector out: an in-memory broker, sample records and a local receiver, all in one process.
     Dev(dev::Dev),
     /// Measure what the sandbox costs on this machine, side by side with doing without it.
@@ -117,6 +130,9 @@ impl Cli {
             Command::Explain(explain) => explain.execute(&environment).await,
             Command::Compile(args) => Ok(crate::guest::serve_compiler(&args)),
             Command::Componentize(componentize) => componentize.execute(),
+            Command::New(new) => new.execute(),
+            Command::Doctor(doctor) => doctor.execute(),
+            Command::Test(test) => test.execute(&environment).await,
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
             Command::Bench(bench) => bench.execute(&environment).await,
@@ -163,9 +179,12 @@ impl Command {
             | Self::Inspect(_)
             | Self::Explain(_)
             | Self::Compile(_)
+            | Self::New(_)
+            | Self::Doctor(_)
             | Self::Dlq(_)
             | Self::Bench(_) => "warn",
-            // It says itself why its connector failed.
+            // They say themselves why a connector failed.
+            Self::Test(_) => "warn,guest=info,danube_wasm::connector=off,danube_wasm::pipeline=off",
             Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
         }
     }

@@ -3,6 +3,7 @@
 mod build;
 mod plan;
 mod processor;
+mod rehearse;
 
 use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ pub(crate) use build::{broker_options, compile_limits, folders, observer, tls_mi
 use plan::LanePlan;
 pub(crate) use plan::{Claims, granted};
 use processor::GuestProcessor;
+pub(crate) use rehearse::{Rehearsal, Seen, Unrehearsed};
 
 /// How often the log says that a connector's grants are not enforced.
 const REMINDER: Duration = Duration::from_secs(600);
@@ -100,7 +102,7 @@ impl Connector {
         }
         let folders = folders(&self.config, self.engine.cache_path(), hits.clone()).await;
         let folders = folders.map_err(|error| Failure::Folders { error, file: self.config.file.clone() })?;
-        let gate = build::gate(&self.config, observer.clone(), hits)?;
+        let gate = build::gate(&self.config, observer.clone(), hits, None)?;
         self.metrics.watch_gate(&self.config.connector_name, gate.stats().clone());
         let sockets = build::sockets(&self.config, observer.clone(), &gate)?;
         self.metrics.watch_sockets(&self.config.connector_name, sockets.stats().clone());

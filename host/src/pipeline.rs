@@ -21,6 +21,7 @@ mod held;
 mod lane;
 mod ledger;
 mod pace;
+mod rehearse;
 mod reject;
 mod settle;
 #[cfg(test)]
@@ -39,8 +40,8 @@ pub(crate) use collect::Intake;
 use decode::Decoder;
 use deliver::Deliverer;
 pub(crate) use deliveries::Deliveries;
-use edge::{End, Settlement};
-pub(crate) use edge::{LanePolicy, ProcessError, Processor};
+use edge::Settlement;
+pub(crate) use edge::{End, LanePolicy, ProcessError, Processor};
 pub(crate) use fuse::Fuse;
 use gaps::Gaps;
 pub(crate) use gaps::Watch;
@@ -49,6 +50,7 @@ use lane::Streams;
 pub(crate) use lane::{Lane, LaneParts, LaneState};
 use ledger::Ledger;
 use pace::Pace;
+pub(crate) use rehearse::{Call, Ended, Outcome, Published, Retried, rehearse};
 use settle::Settler;
 
 use crate::{broker::DeadLetters, metrics::LaneMetrics, schema::SchemaCache};

@@ -19,7 +19,7 @@ use danube_wasm::config::Environment;
 use tempfile::TempDir;
 
 pub use self::{
-    connector::Connector,
+    connector::{Connector, compile},
     dead_letters::DeadLetters,
     host::{CACHE, RunningHost},
     secure::Authority,

@@ -12,6 +12,7 @@ mod errors;
 mod folders;
 mod guests;
 mod isolation;
+mod languages;
 mod lifecycle;
 mod model;
 mod order;

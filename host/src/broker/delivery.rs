@@ -68,6 +68,8 @@ enum Port {
         route: Route,
         subscription: String,
     },
+    /// Nobody waits for an answer.
+    Nobody,
     #[cfg(test)]
     Recorded(std::sync::Mutex<fake::Recorded>),
 }
@@ -103,6 +105,13 @@ impl Delivery {
 }
 
 impl Receipt {
+    /// One for a record that no broker sent.
+    pub(crate) fn of_nobody(partition: Option<u32>, offset: u64, publish_time: u64) -> Self {
+        let msg_id = MsgId { topic_offset: offset, ..MsgId::default() };
+        let answers = Answers(Arc::new(Port::Nobody));
+        Self { partition, request_id: 0, msg_id, publish_time, received: Instant::now(), answers }
+    }
+
     /// The partition, counting from 0.
     pub fn partition(&self) -> Option<u32> {
         self.partition
@@ -142,6 +151,7 @@ impl Receipt {
                 let mut client = ConsumerServiceClient::new(route.channel.clone());
                 broker.call("acknowledge a record", client.ack(request)).await.map(drop)
             }
+            Port::Nobody => Ok(()),
             #[cfg(test)]
             Port::Recorded(recorded) => {
                 let time = recorded.lock().expect("no panic while locked").time;
@@ -168,6 +178,7 @@ impl Receipt {
                 let mut client = ConsumerServiceClient::new(route.channel.clone());
                 broker.call("give a record back", client.nack(request)).await.map(drop)
             }
+            Port::Nobody => Ok(()),
             #[cfg(test)]
             Port::Recorded(recorded) => {
                 recorded.lock().expect("no panic while locked").nacked.push(self.offset());
@@ -234,7 +245,7 @@ pub(crate) mod fake {
         fn look<T: Default>(&self, at: impl FnOnce(&Recorded) -> T) -> T {
             match &*self.0 {
                 Port::Recorded(recorded) => at(&recorded.lock().expect("no panic while locked")),
-                Port::Broker { .. } => T::default(),
+                Port::Broker { .. } | Port::Nobody => T::default(),
             }
         }
 

@@ -34,6 +34,7 @@ mod explain;
 mod inject;
 mod message;
 mod outgoing;
+mod script;
 mod session;
 mod stats;
 mod wasi;
@@ -52,6 +53,7 @@ pub use self::{
     explain::{Decided, added, decision, dialled},
     inject::{Addition, HeaderError, Injection, Keys, Signer},
     message::{Request, Response},
+    script::{Answer, Captured, Reply, Script, Scripted},
     session::Session,
     stats::GateStats,
     wasi::WasiHooks,
@@ -110,6 +112,8 @@ pub struct GateOptions {
     pub hits: Arc<LimitHits>,
     /// Where names are looked up.
     pub resolver: Resolver,
+    /// What answers in place of the network, if something does.
+    pub script: Option<Script>,
 }
 
 impl GateOptions {
@@ -138,6 +142,7 @@ impl GateOptions {
             observer: None,
             hits,
             resolver: Resolver::default(),
+            script: None,
         }
     }
 }
@@ -180,6 +185,7 @@ pub struct Gate {
     rate: Option<Arc<Rate>>,
     resolver: Resolver,
     denials: Denials,
+    script: Option<Script>,
 }
 
 impl Gate {
@@ -209,6 +215,7 @@ impl Gate {
             observer,
             hits,
             resolver,
+            script,
         } = options;
         let concurrency = concurrency.max(1);
         let limits = Limits {
@@ -236,7 +243,7 @@ impl Gate {
         let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
         let denials = Denials::new(connector, file, "http", observer);
         let injections = inject::Injections::new(injections);
-        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, resolver, denials })
+        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, resolver, denials, script })
     }
 
     /// The counters, which go on counting.

@@ -4,8 +4,8 @@
 mod progress;
 mod publish;
 mod receiver;
-mod records;
 mod report;
+mod samples;
 mod workbench;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -14,7 +14,11 @@ use danube_dev_broker::{DevBroker, DevBrokerConfig};
 
 pub(super) use self::workbench::BUNDLED;
 use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
-use super::{Operator, Stop, storage::Storage};
+use super::{
+    Operator, Stop,
+    records::{self, Record},
+    storage::Storage,
+};
 use crate::{
     config::Environment,
     host::{Host, HostOptions},
@@ -65,8 +69,8 @@ impl Dev {
     pub(super) async fn execute(self, environment: &Environment) -> Result<ExitCode, Stop> {
         let policy = self.operator.policy(environment)?;
         let records = match &self.records {
-            Some(path) => records::read(path)?,
-            None => records::sample(self.count as usize),
+            Some(path) => published(records::read(path)?),
+            None => samples::orders(self.count as usize),
         };
         let receiver = Receiver::start(self.receiver_addr()).await?;
         let broker = DevBroker::start(DevBrokerConfig::default()).await?;
@@ -102,6 +106,34 @@ impl Dev {
         let port = if self.config.is_some() { 8080 } else { 0 };
         self.receiver.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
     }
+}
+
+/// The records, with a word about what only `test` can do with them.
+fn published(records: Vec<Record>) -> Vec<Record> {
+    let unused = |record: &&Record| {
+        let Record {
+            line: _,
+            payload: _,
+            topic,
+            key: _,
+            attributes: _,
+            producer,
+            publish_time,
+            partition,
+            offset,
+            schema,
+        } = record;
+        let by_broker = producer.is_some() || publish_time.is_some() || partition.is_some() || offset.is_some();
+        by_broker || topic.is_some() || schema.is_some()
+    };
+    if let Some(record) = records.iter().find(unused) {
+        eprintln!(
+            "warning: line {}: only the payload, the key and the attributes of a record are published; the rest is for \
+             `danube-wasm test`",
+            record.line
+        );
+    }
+    records
 }
 
 /// Waits until the connector's lanes are subscribed: a new subscription gets only what is published after it.

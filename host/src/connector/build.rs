@@ -9,7 +9,7 @@ use crate::{
     broker::{self, BrokerOptions, Token},
     capability::{
         files::{self, Folders, Guarded},
-        http::{Gate, GateOptions},
+        http::{Gate, GateOptions, Script},
         limit::LimitHits,
         logging::LogOptions,
         observe::Observer,
@@ -44,11 +44,12 @@ pub(crate) fn observer(config: &Config) -> Option<Arc<Observer>> {
     }
 }
 
-/// The way out of all instances of a connector.
+/// The way out of all instances of a connector. With a script nothing leaves by it.
 pub(super) fn gate(
     config: &Config,
     observer: Option<Arc<Observer>>,
     hits: Arc<LimitHits>,
+    script: Option<Script>,
 ) -> Result<Arc<Gate>, Failure> {
     let grants = config.capabilities.http.iter().map(|granted| granted.grant.clone()).collect();
     let injections = config.capabilities.http_headers.iter().map(|header| header.injection.clone()).collect();
@@ -74,6 +75,7 @@ pub(super) fn gate(
         header_bytes: usize::try_from(limits.http_header_bytes).unwrap_or(usize::MAX),
         observer,
         hits,
+        script,
         ..GateOptions::new(config.connector_name.as_str(), config.file.display().to_string(), grants)
     };
     Gate::new(options).map(Arc::new).map_err(Failure::Gate)

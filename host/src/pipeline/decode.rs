@@ -54,13 +54,13 @@ impl Decoder {
         receipt: &Receipt,
     ) -> Result<(Option<Arc<SchemaInfo>>, Codec), (Stage, String)> {
         let Some(id) = content.schema_id else {
-            self.expect_subject(None)?;
+            self.policy.expect_subject(None)?;
             return Ok((None, if self.policy.raw { Codec::Bytes } else { Codec::Unknown }));
         };
         let key = SchemaKey { id, version: content.schema_version };
         match self.look_up(key, receipt).await {
             Lookup::Found(schema) => {
-                self.expect_subject(Some(&schema.info.subject))?;
+                self.policy.expect_subject(Some(&schema.info.subject))?;
                 let codec = if self.policy.raw { Ok(Codec::Bytes) } else { schema.codec.clone() };
                 let codec = codec.map_err(|error| (Stage::Decode, error.to_string()))?;
                 Ok((Some(schema.info.clone()), codec))
@@ -72,15 +72,6 @@ impl Decoder {
                 let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
                 Err((Stage::Schema, format!("the registry has no schema {id} (version {version})")))
             }
-        }
-    }
-
-    fn expect_subject(&self, found: Option<&str>) -> Result<(), (Stage, String)> {
-        let Some(expected) = self.policy.expected_schema_subject.as_deref() else { return Ok(()) };
-        match found {
-            Some(found) if found == expected => Ok(()),
-            Some(found) => Err((Stage::Schema, format!("schema subject is `{found}`, expected `{expected}`"))),
-            None => Err((Stage::Schema, format!("the record has no schema, expected subject `{expected}`"))),
         }
     }
 

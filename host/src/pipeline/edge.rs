@@ -103,6 +103,18 @@ pub(crate) struct LanePolicy {
     pub(crate) fuse: Arc<Fuse>,
 }
 
+impl LanePolicy {
+    /// Holds the subject of a record's schema against the one that the topic mapping expects.
+    pub(super) fn expect_subject(&self, found: Option<&str>) -> Result<(), (Stage, String)> {
+        let Some(expected) = self.expected_schema_subject.as_deref() else { return Ok(()) };
+        match found {
+            Some(found) if found == expected => Ok(()),
+            Some(found) => Err((Stage::Schema, format!("schema subject is `{found}`, expected `{expected}`"))),
+            None => Err((Stage::Schema, format!("the record has no schema, expected subject `{expected}`"))),
+        }
+    }
+}
+
 /// What the host still owes for a record that the guest has.
 #[derive(Debug)]
 pub(crate) struct Owed {

@@ -33,7 +33,7 @@ pub(crate) struct Ledger {
 }
 
 /// Partition and offset.
-pub(super) type Place = (Option<u32>, u64);
+pub(crate) type Place = (Option<u32>, u64);
 
 /// The records of a partition that have an order among them: the hash of their key, or 0 for all of them. Two keys of one
 /// hash cost a second write and no more.

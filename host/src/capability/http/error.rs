@@ -54,10 +54,15 @@ impl Gate {
         if let Some(error) = route.fault.get() {
             return error.clone();
         }
-        let innermost = innermost(error);
         let Some(hyper) = cause::<hyper::Error>(error) else {
-            return Error::Connect(format!("`{origin}`: {innermost}"));
+            return Error::Connect(format!("`{origin}`: {}", innermost(error)));
         };
+        self.classify_exchange(hyper, target)
+    }
+
+    /// What it means that a connection was there, and no response came.
+    pub(super) fn classify_exchange(&self, hyper: &hyper::Error, target: &Target) -> Error {
+        let (origin, innermost) = (target.origin(), innermost(hyper));
         if hyper.is_parse_too_large() {
             // The client does not say which of the two it was.
             self.hits.hit(Limit::HttpHeaders);

@@ -138,16 +138,22 @@ impl Session {
         route: &Route,
         first_byte: Duration,
     ) -> Result<::http::Response<Incoming>, Error> {
-        let Gate { limits, stats, rate, .. } = &*self.gate;
+        let Gate { limits, stats, rate, script, .. } = &*self.gate;
         let target = &route.target;
         message::add_user_agent(request.headers_mut());
         if let Some(rate) = rate {
             rate.clone().take(message::head_size(&request)).await;
         }
-        let sending = self.gate.client(route).request(request);
+        let sending = async {
+            match script {
+                Some(script) => script.exchange(&self.gate, request, route).await,
+                None => {
+                    self.gate.client(route).request(request).await.map_err(|error| self.gate.classify(&error, route))
+                }
+            }
+        };
         let limit = limits.connect_timeout.saturating_add(first_byte);
-        let response = tokio::time::timeout(limit, sending).await.map_err(|_| no_answer(target, limit))?;
-        let response = response.map_err(|error| self.gate.classify(&error, route))?;
+        let response = tokio::time::timeout(limit, sending).await.map_err(|_| no_answer(target, limit))??;
         stats.answered(response.status().as_u16());
         // The client's own bounds are rough: it looks at them between reads.
         let headers = response.headers();

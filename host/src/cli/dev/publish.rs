@@ -1,9 +1,11 @@
 //! Publishing with Danube's own client, as any producer would.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use danube_client::{DanubeClient, Producer};
 
-use super::records::Record;
+use crate::cli::records::Record;
 
 /// A producer on one topic; the topic exists once this does.
 pub(super) struct Publisher {
@@ -23,7 +25,13 @@ impl Publisher {
     /// Publishes all records, in order.
     pub(super) async fn publish(&mut self, records: &[Record]) -> anyhow::Result<()> {
         for record in records {
-            let sent = self.producer.send(record.payload.clone().into_bytes(), None).await;
+            let payload = record.payload.to_vec();
+            let attributes: HashMap<_, _> = record.attributes.clone().into_iter().collect();
+            let attributes = (!attributes.is_empty()).then_some(attributes);
+            let sent = match &record.key {
+                None => self.producer.send(payload, attributes).await,
+                Some(key) => self.producer.send_with_key(payload, attributes, key).await,
+            };
             sent.with_context(|| format!("cannot publish to `{}`", self.topic))?;
         }
         Ok(())

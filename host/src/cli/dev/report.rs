@@ -1,15 +1,15 @@
 //! What `dev` says: what it set up, and in the end what arrived and whether that is what was sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use danube_dev_broker::DevBroker;
 
 use super::{
     progress::Outcome,
     receiver::{Arrived, Receiver},
-    records::Record,
     workbench::Workbench,
 };
+use crate::cli::{json::Json, records::Record};
 
 /// How many of the first records are shown.
 const SHOWN: usize = 3;
@@ -104,22 +104,45 @@ impl Comparison {
     }
 }
 
+/// Digit by digit; how a document is spaced, and in which order its keys stand, does not count.
 fn compare(records: &[Record], arrived: &HashMap<String, usize>) -> Comparison {
     let mut comparison = Comparison::default();
     let mut sent: HashMap<String, usize> = HashMap::new();
     for record in records {
         *sent.entry(record.as_json()).or_default() += 1;
     }
+    // Most arrive to the letter.
+    let (known, mut others): (Vec<_>, Vec<_>) = arrived
+        .iter()
+        .map(|(record, came)| (record.as_str(), *came))
+        .partition(|(record, _)| sent.contains_key(*record));
+    let known: HashMap<_, _> = known.into_iter().collect();
+    let mut respaced: HashMap<String, usize> = HashMap::new();
+    for (record, came) in &others {
+        *respaced.entry(normal(record)).or_default() += came;
+    }
     for (record, times) in &sent {
-        let came = arrived.get(record).copied().unwrap_or(0);
+        let mut came = known.get(record.as_str()).copied().unwrap_or(0);
+        if came < *times && !respaced.is_empty() {
+            came += respaced.get(&normal(record)).copied().unwrap_or(0);
+        }
         comparison.arrived += came.min(*times);
         comparison.repeated += came.saturating_sub(*times);
         comparison.missing.extend((came < *times).then(|| record.clone()));
     }
-    comparison.changed = arrived.keys().filter(|record| !sent.contains_key(*record)).cloned().collect();
+    if !others.is_empty() {
+        let sent: HashSet<_> = sent.keys().map(|record| normal(record)).collect();
+        others.retain(|(record, _)| !sent.contains(&normal(record)));
+    }
+    comparison.changed = others.into_iter().map(|(record, _)| record.to_owned()).collect();
     comparison.missing.sort_unstable();
     comparison.changed.sort_unstable();
     comparison
+}
+
+/// The same for all texts of a document.
+fn normal(text: &str) -> String {
+    Json::parse(text).map_or_else(|| text.to_owned(), |json| json.sorted().to_string())
 }
 
 #[cfg(test)]
@@ -127,7 +150,7 @@ mod tests {
     use super::*;
 
     fn sent(records: &[&str]) -> Vec<Record> {
-        records.iter().map(|record| Record { payload: (*record).to_owned() }).collect()
+        records.iter().map(|record| Record::of_payload((*record).to_owned())).collect()
     }
 
     fn came(records: &[(&str, usize)]) -> HashMap<String, usize> {
@@ -138,6 +161,8 @@ mod tests {
     fn records_must_arrive_to_the_letter() {
         assert_eq!(compare(&sent(&["1", "2", "2"]), &came(&[("1", 1), ("2", 2)])).problem(), None);
         assert_eq!(compare(&sent(&["1"]), &came(&[("1", 3)])).repeated, 2);
+        let spaced = compare(&sent(&[r#"{"a":1,"b":[2,3]}"#]), &came(&[(r#"{"b": [2, 3], "a": 1}"#, 1)]));
+        assert_eq!((spaced.arrived, spaced.problem()), (1, None));
         let lost = compare(&sent(&["1", "2"]), &came(&[("1", 1)])).problem().expect("one is missing");
         assert!(lost.contains("1 records did not arrive") && lost.ends_with('2'), "{lost}");
         let changed = compare(&sent(&["1.10"]), &came(&[("1.1", 1)])).problem().expect("a digit is gone");
