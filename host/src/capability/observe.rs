@@ -23,6 +23,9 @@ use super::{
 /// How many destinations are remembered; a guest that makes up hosts must not fill the memory.
 const REMEMBERED: usize = 256;
 
+/// How many methods are remembered for each of them; a guest can make up those, too.
+const METHODS: usize = 16;
+
 /// What the operator's policy allows to grant. `None`: it does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Within {
@@ -115,7 +118,10 @@ impl Observer {
         let mut seen = self.seen();
         let origin = target.origin();
         if seen.http.len() < REMEMBERED || seen.http.contains_key(&origin) {
-            seen.http.entry(origin).or_default().insert(method.to_string());
+            let methods = seen.http.entry(origin).or_default();
+            if methods.len() < METHODS {
+                methods.insert(method.to_string());
+            }
         }
     }
 
@@ -296,8 +302,17 @@ mod tests {
         for n in 0..1000 {
             observer.connection(&Target::parse(&format!("tcp://x{n}.example:1")).unwrap());
             observer.request(&Method::GET, &target(&format!("https://x{n}.example/")));
+            observer.request(&Method::from_bytes(format!("M{n}").as_bytes()).unwrap(), &target("https://x.example/"));
         }
-        assert_eq!(observer.total(), 2007);
+        assert_eq!(observer.total(), 3007);
+        let needed = observer.needed().parse::<toml::Table>().unwrap();
+        assert!(
+            needed["http"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|grant| grant["methods"].as_array().unwrap().len() <= METHODS)
+        );
         assert_eq!(
             observer.needed().parse::<toml::Table>().unwrap()["http"].as_array().map(Vec::len),
             Some(REMEMBERED)

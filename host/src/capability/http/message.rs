@@ -186,6 +186,11 @@ pub(super) fn byte_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
+/// About as many bytes as the headers of a response take until the guest has them.
+pub(super) fn held_size(headers: &HeaderMap) -> u64 {
+    (byte_size(headers) + headers.len() * size_of::<(String, String)>()) as u64
+}
+
 /// About as many bytes as the head of a request has on the wire.
 pub(super) fn head_size<B>(request: &::http::Request<B>) -> u64 {
     let path = request.uri().path_and_query().map_or(1, |path| path.as_str().len());

@@ -169,6 +169,16 @@ impl Session {
     async fn collect(&self, request: HttpRequest<Outgoing>, route: &Route, room: &Room) -> Result<Response, Error> {
         let Gate { limits, stats, hits, .. } = &*self.gate;
         let (head, mut incoming) = self.head(request, route, limits.first_byte_timeout).await?.into_parts();
+        let no_room = || {
+            hits.hit(Limit::Memory);
+            Error::TooLarge(format!(
+                "the responses to one call are larger than the guest's memory, {} bytes",
+                room.limit
+            ))
+        };
+        if !room.take(message::held_size(&head.headers)) {
+            return Err(no_room());
+        }
         let too_large = |limit| {
             hits.hit(Limit::HttpResponseBody);
             Error::TooLarge(TooLarge { side: Side::Response, limit }.to_string())
@@ -187,11 +197,7 @@ impl Session {
                 return Err(too_large(own.limit));
             }
             if !room.take(bytes) {
-                hits.hit(Limit::Memory);
-                return Err(Error::TooLarge(format!(
-                    "the bodies of the responses to one call are larger than the guest's memory, {} bytes",
-                    room.limit
-                )));
+                return Err(no_room());
             }
             body.extend_from_slice(&data);
         }

@@ -297,6 +297,11 @@ async fn responses_to_one_call_fit_the_guest_s_memory() {
     let error = responses.into_iter().find_map(Result::err).unwrap();
     assert!(matches!(&error, Error::TooLarge(text) if text.ends_with("the guest's memory, 1000 bytes")), "{error}");
     assert!(session.send(get_request(&server.url("/"))).await.is_ok());
+    // Headers are held until then as well.
+    let server = Server::start(Router::new().fallback(|| async { [("x-long", "x".repeat(20_000))] })).await;
+    let session = gate(rig::options(&server)).session(90_000);
+    let responses = session.send_all(vec![get_request(&server.url("/")); 10]).await;
+    assert_eq!(responses.iter().filter(|response| response.is_ok()).count(), 4);
 }
 
 #[tokio::test]

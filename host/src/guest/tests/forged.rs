@@ -1,6 +1,7 @@
 //! Guests that no toolchain builds: what is wrong with them stands in their core module, below what the contract can say.
 
 use super::*;
+use crate::guest::{engine, state::State};
 
 /// What starting a guest, or its first batch, fails with. Whatever it was, the instance is gone.
 async fn broken(bytes: Vec<u8>) -> String {
@@ -286,6 +287,45 @@ async fn that_hoard_handles_of_their_own() {
     let handles = "too many handles: limit 1000 (limits.resources)";
     all(vec![("sets to wait for", sets.build(), handles), ("resources", own, handles), ("streams", streams, handles)])
         .await;
+}
+
+/// Components within one that call each other and never finish: each call has a stack of its own.
+#[tokio::test]
+async fn that_leave_their_own_calls_unfinished() {
+    const EACH: usize = 400;
+    let each = |text: &str| (0..EACH).map(|n| text.replace("{n}", &n.to_string())).collect::<String>();
+    let stuck = r#"(component $stuck
+        (core func $yield (canon thread.yield))
+        (core module $m
+            (import "" "yield" (func $yield (result i32)))
+            (func (export "f") (loop (drop (call $yield)) (br 0))))
+        (core instance $m (instantiate $m (with "" (instance (export "yield" (func $yield))))))
+        (func (export "f") async (canon lift (core func $m "f"))))"#;
+    let caller = format!(
+        r#"(component $caller {}
+            (core module $m {} (func (export "run") {}))
+            (core instance $m (instantiate $m (with "" (instance {}))))
+            (func (export "run") async (canon lift (core func $m "run"))))"#,
+        each(r#"(import "f{n}" (func $i{n} async)) (core func $f{n} (canon lower (func $i{n}) async))"#),
+        each(r#"(import "" "f{n}" (func $f{n} (result i32)))"#),
+        each("(drop (call $f{n}))"),
+        each(r#"(export "f{n}" (func $f{n}))"#),
+    );
+    let instances = each("(instance $s{n} (instantiate $stuck))");
+    let given = each(r#"(with "f{n}" (func $s{n} "f"))"#);
+    let text = format!(
+        r#"(component {stuck} {instances} {caller}
+            (instance $caller (instantiate $caller {given})) (export "run" (func $caller "run")))"#
+    );
+    let engine = wasmtime::Engine::new(&engine::config()).unwrap();
+    let component = wasmtime::component::Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+    let options = options(vec![]);
+    let mut store = State::store(&engine, &options);
+    let instance = engine::linker(&engine).unwrap().instantiate_async(&mut store, &component).await.unwrap();
+    let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+    let error = run.call_async(&mut store, ()).await.unwrap_err();
+    let error = Error::from_call(&error, &store.data().memory).to_string();
+    assert_eq!(error, "too many handles: limit 1000 (limits.resources)");
 }
 
 #[tokio::test]
