@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod cli;
+mod clickhouse;
 mod compile;
 mod delivery;
 mod dlq;
 mod errors;
 mod folders;
 mod guests;
+mod http;
 mod isolation;
 mod lifecycle;
 mod model;
