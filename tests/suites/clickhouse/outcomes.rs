@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::{BOTH, Kind, Server, server::PASSWORD, wide};
 use crate::numbered;
 
-const TABLE: &str = "CREATE TABLE t (n UInt8, d Date, u UUID) ENGINE = MergeTree ORDER BY n";
+const TABLE: &str = "CREATE TABLE t (n UInt8, d Date, u UUID, e Enum8('' = 0, 'x' = 1)) ENGINE = MergeTree ORDER BY n";
 
 #[tokio::test]
 async fn bad_rows_are_found_and_rejected_alone() {
@@ -23,13 +23,14 @@ async fn bad_rows_are_found_and_rejected_alone() {
             (5, r#"{"n":300}"#),
             (20, r#"{"n":20,"d":"no date"}"#),
             (21, r#"{"n":21,"u":"no uuid"}"#),
+            (22, r#"{"n":22,"e":"no element"}"#),
             (99, r#"{"n":99,"d":"2024-13-99x"}"#),
         ] {
             records[bad] = record.to_owned();
         }
         rig.publish_unseen(&topic, records).await;
         let mut reasons = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             let letter = dead_letters.next().await;
             reasons.push((
                 letter.attributes["x-original-topic-offset"].clone(),
@@ -38,7 +39,7 @@ async fn bad_rows_are_found_and_rejected_alone() {
         }
         reasons.sort_by_key(|(offset, _)| offset.parse::<u64>().unwrap());
         let offsets: Vec<_> = reasons.iter().map(|(offset, _)| offset.as_str()).collect();
-        assert_eq!(offsets, ["5", "20", "21", "99"], "{kind:?}: {reasons:?}");
+        assert_eq!(offsets, ["5", "20", "21", "22", "99"], "{kind:?}: {reasons:?}");
         assert!(reasons[0].1.contains("the value for column `n`: it is out of the range of UInt8"), "{reasons:?}");
         assert!(reasons[1..].iter().all(|(_, reason)| reason.contains("ClickHouse error ")), "{reasons:?}");
         assert!(
@@ -46,7 +47,7 @@ async fn bad_rows_are_found_and_rejected_alone() {
             "{reasons:?}"
         );
         host.until_acknowledged(&connector, 100).await;
-        assert_eq!(server.query("SELECT count(), uniqExact(n) FROM t").await, "96\t96", "{kind:?}");
+        assert_eq!(server.query("SELECT count(), uniqExact(n) FROM t").await, "95\t95", "{kind:?}");
         host.stop().await;
     }
 }
@@ -188,13 +189,35 @@ async fn a_server_that_is_short_of_memory_is_asked_again() {
         let (rig, server) = (Rig::start().await, Server::start(kind).await);
         let topic = rig.topic().await;
         server.query(TABLE).await;
-        let short = Value::Table([("max_memory_usage".to_owned(), 1.into())].into_iter().collect());
+        let mut short = toml::toml! { max_memory_usage = 1 };
+        if kind == Kind::Modern {
+            // Today's engine counts in steps of 4 MiB unless it is told to be exact.
+            short.insert("max_untracked_memory".to_owned(), 1.into());
+        }
         let connector = server.sink(&rig, &topic).set("settings.query_settings", short);
         let host = rig.run(std::slice::from_ref(&connector)).await;
         rig.publish_unseen(&topic, numbered(1)).await;
-        host.until_reported(&connector, "parked").await;
         host.until_reported(&connector, "ClickHouse error 241").await;
         assert_eq!(host.count("danube_wasm_messages_acknowledged_total", connector.name()), 0.0, "{kind:?}");
+        host.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_too_many_parts_is_waited_for() {
+    for kind in BOTH {
+        let (rig, server) = (Rig::start().await, Server::start(kind).await);
+        let topic = rig.topic().await;
+        let few = "ENGINE = MergeTree ORDER BY n SETTINGS parts_to_throw_insert = 1, parts_to_delay_insert = 1";
+        server.query(&format!("CREATE TABLE t (n UInt8) {few}")).await;
+        let connector = server.sink(&rig, &topic);
+        let host = rig.run(std::slice::from_ref(&connector)).await;
+        rig.publish_unseen(&topic, numbered(1)).await;
+        server.until("SELECT count() FROM t", "1").await;
+        rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
+        host.until_reported(&connector, "ClickHouse error 252").await;
+        server.query("TRUNCATE TABLE t").await;
+        server.until("SELECT n FROM t", "1").await;
         host.stop().await;
     }
 }
