@@ -1,5 +1,5 @@
-//! Builds the bundled connectors: `danube-wasm dev` runs the http one when it is given no file, `danube-wasm bench` that one
-//! and the null one, and the files in `config/` name the others. And lists what `danube-wasm new` writes: the templates and the
+//! Builds the bundled connectors: `danube-wasm dev` runs the http one when it is given no file, `danube-wasm bench` that one,
+//! the null one and those of databases, and the files in `config/` name the others. And lists what `danube-wasm new` writes: the templates and the
 //! sources of the SDKs.
 
 use std::{env, fmt::Write, fs, io, path::Path};
@@ -16,8 +16,9 @@ const LEFT_OUT: [&str; 7] = ["build", "dist", "generate", "node_modules", "targe
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let code = embedded()?;
     fs::write(Path::new(&env::var_os("OUT_DIR").ok_or("run by cargo only")?).join("projects.rs"), code)?;
-    match guest_build::build(&["sink-http", "sink-null", "sink-stdout"]) {
+    match guest_build::build(&["sink-clickhouse", "sink-http", "sink-null", "sink-stdout"]) {
         Ok(guests) => {
+            println!("cargo::rustc-env=BUNDLED_CLICKHOUSE_GUEST={}", guests["sink-clickhouse"].display());
             println!("cargo::rustc-env=BUNDLED_HTTP_GUEST={}", guests["sink-http"].display());
             println!("cargo::rustc-env=BUNDLED_NULL_GUEST={}", guests["sink-null"].display());
         }

@@ -9,6 +9,7 @@ macro_rules! page {
         /// [threat-model]: crate::docs::threat_model
         /// [operations]: crate::docs::operations
         /// [dev-broker]: crate::docs::dev_broker
+        /// [writing-a-sink]: crate::docs::writing_a_sink
         /// [reference]: crate::docs::reference
         /// [host-reference]: crate::docs::host_reference
         ///
@@ -24,6 +25,7 @@ page!(sandbox, "sandbox.md");
 page!(threat_model, "threat-model.md");
 page!(operations, "operations.md");
 page!(writing_a_sink, "writing-a-sink.md");
+page!(adding_a_sink, "adding-a-sink.md");
 page!(dev_broker, "dev-broker.md");
 
 /// Every key of a connector's file: `config/reference.toml`.

@@ -3,12 +3,26 @@
 
 use danube_wasm_tests::{for_each_guest, guests, rig::Rig};
 
+use crate::clickhouse::Server;
+
 macro_rules! has_a_test {
     ($guest:ident) => {
         const _: fn() = $guest;
     };
 }
 for_each_guest!(has_a_test);
+
+#[tokio::test]
+async fn sink_clickhouse() {
+    let (rig, server) = (Rig::start().await, Server::any().await);
+    let topic = rig.topic().await;
+    server.query("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n").await;
+    let connector = server.sink(&rig, &topic);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
+    host.until_acknowledged(&connector, 1).await;
+    assert_eq!(server.query("SELECT n FROM t").await, "1");
+}
 
 #[tokio::test]
 async fn sink_http() {

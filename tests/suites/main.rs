@@ -5,12 +5,14 @@
 
 mod bindings;
 mod cli;
+mod clickhouse;
 mod compile;
 mod delivery;
 mod dlq;
 mod errors;
 mod folders;
 mod guests;
+mod http;
 mod isolation;
 mod languages;
 mod lifecycle;

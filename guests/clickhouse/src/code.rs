@@ -40,10 +40,16 @@ pub(crate) const GROUPS: [Group; 6] = [
 const TOO_MANY_PARTS: u32 = 252;
 const PARTITIONS: &str = "partitions for single INSERT";
 
+/// An enumeration without such an element: before version 20 a logical error like any other.
+const LOGICAL_ERROR: u32 = 49;
+const ELEMENT: &str = "Unknown element";
+
 /// What an error means.
 pub(crate) fn class(code: u32, message: &str) -> Class {
-    if code == TOO_MANY_PARTS && message.contains(PARTITIONS) {
-        return Class::Reject;
+    match code {
+        TOO_MANY_PARTS if message.contains(PARTITIONS) => return Class::Reject,
+        LOGICAL_ERROR if message.contains(ELEMENT) => return Class::Reject,
+        _ => {}
     }
     GROUPS.iter().find(|group| group.codes.contains(&code)).map_or(Class::Retry, |group| group.class)
 }
@@ -69,6 +75,7 @@ mod tests {
         assert_eq!(class(424_242, ""), Class::Retry);
         let partitions = "Too many partitions for single INSERT block (more than 100)";
         assert_eq!((class(252, partitions), class(252, "Too many parts (300)")), (Class::Reject, Class::Retry));
+        assert_eq!((class(49, "Unknown element 'x' for type"), class(49, "Bug")), (Class::Reject, Class::Retry));
     }
 
     #[test]

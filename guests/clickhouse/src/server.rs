@@ -148,9 +148,9 @@ fn check(answer: Result<Response, http::Error>) -> Result<Response, Refusal> {
             Err(error) => Err(error.into()),
         };
     };
-    let message = message(&body);
-    let suspect = row_in(&body).filter(|_| code::class(code, &body) == Class::Reject);
-    Err(Refusal { error: code::class(code, &body).error(format!("ClickHouse error {code}: {message}")), suspect })
+    let class = code::class(code, &body);
+    let error = class.error(format!("ClickHouse error {code}: {}", message(&body, class)));
+    Err(Refusal { error, suspect: row_in(&body).filter(|_| class == Class::Reject) })
 }
 
 /// The number in `Code: 27, e.displayText() = ...` and `Code: 27. DB::Exception: ...`.
@@ -166,19 +166,27 @@ fn row_in(body: &str) -> Option<usize> {
     row.checked_sub(1)
 }
 
+/// After these words the server quotes the data that it could not read.
+const QUOTES: [&str; 7] = [" before: ", " here: ", "parse uuid ", "parse IPv4 ", "parse IPv6 ", "element ", "value "];
+
 /// What the server says, without what is the same each time and without the piece of the data that it quotes.
-fn message(body: &str) -> String {
+fn message(body: &str, class: Class) -> String {
     let line = body.trim().lines().next().unwrap_or_default();
-    let text = line.split_once("DB::Exception: ").map_or(line, |(_, text)| text);
+    let text = line.rsplit_once("DB::Exception: ").map_or(line, |(_, text)| text);
     let text = text.split(", e.what()").next().unwrap_or(text);
-    let text = match text.split_once(" before: ") {
-        Some((start, data)) => match data.rfind(": (") {
-            Some(end) => format!("{start}{}", data.get(end..).unwrap_or_default()),
-            None => start.to_owned(),
-        },
-        None => text.to_owned(),
+    // The column: `(while read the value of key a)`, `(while reading the value of key a)`.
+    let (text, place) = text.split_once(": (while ").unwrap_or((text, ""));
+    let place = place.split(')').next().filter(|place| !place.is_empty());
+    let quote = QUOTES.iter().filter_map(|words| text.find(words).map(|start| start + words.len())).min();
+    let text = match (class, quote) {
+        (Class::Reject, Some(end)) => text.get(..end).unwrap_or(text).trim_end_matches([' ', ':']),
+        (Class::Reject, None) | (Class::Retry | Class::Fatal, _) => text,
     };
-    text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let text: String = text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match place {
+        Some(place) => format!("{text} (while {place})"),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -191,20 +199,42 @@ mod tests {
     }
 
     #[test]
-    fn both_generations_of_errors_are_read() {
+    fn both_generations_of_errors_are_read_without_the_data_that_they_quote() {
         // As version 18.16 and the engine of 26.9 put it.
-        let old = "Code: 27, e.displayText() = DB::Exception: Cannot parse input: expected \" before: foo\",\"b\":\"s3cret\"}: \
-                   (while read the value of key a): (at row 2)\n, e.what() = DB::Exception\n";
-        let new = "Code: 27. DB::Exception: Cannot parse input: expected 'false' before: 'oo\",\"b\":\"s3cret\"}': (while reading \
-                   the value of key a): (at row 2)\n: While executing ParallelParsingBlockInputFormat. \
-                   (CANNOT_PARSE_INPUT_ASSERTION_FAILED) (version 26.9.2.1)";
-        for body in [old, new] {
-            let Refusal { error, suspect } = refused(500, body);
-            assert!(error.is_rejected(), "{error}");
-            assert_eq!(suspect, Some(1));
-            assert!(error.reason().starts_with("ClickHouse error 27: Cannot parse input: expected"), "{error}");
-            assert!(!error.reason().contains("s3cret"), "{error}");
+        for (code, body, expected) in [
+            (
+                27,
+                "Code: 27, e.displayText() = DB::Exception: Cannot parse input: expected \" before: foo\",\"b\":\"s3cret\"}: \
+                 (while read the value of key a): (at row 2)\n, e.what() = DB::Exception\n",
+                "Cannot parse input: expected \" before (while read the value of key a)",
+            ),
+            (
+                27,
+                "Code: 27. DB::Exception: Cannot parse input: expected 'false' before: 'oo\",\"b\":\"s3cret\"}': (while \
+                 reading the value of key a): (at row 2)\n: While executing ParallelParsingBlockInputFormat. \
+                 (CANNOT_PARSE_INPUT_ASSERTION_FAILED) (version 26.9.2.1)",
+                "Cannot parse input: expected 'false' before (while reading the value of key a)",
+            ),
+            (
+                376,
+                "Code: 376, e.displayText() = DB::Exception: Cannot parse uuid s3cret\"}: (while read the value of key u): (at \
+                 row 2)\n, e.what() = DB::Exception",
+                "Cannot parse uuid (while read the value of key u)",
+            ),
+            (
+                38,
+                "Code: 38. DB::Exception: Code: 38. DB::Exception: Cannot parse date here: s3cret: (while reading the value of \
+                 key d): (at row 2)\n: While executing ParallelParsingBlockInputFormat",
+                "Cannot parse date here (while reading the value of key d)",
+            ),
+        ] {
+            let expected = Error::rejected(format!("ClickHouse error {code}: {expected}"));
+            assert_eq!(refused(500, body), Refusal { error: expected, suspect: Some(1) });
         }
+        let old = "Code: 49, e.displayText() = DB::Exception: Unknown element 's3cret' for type Enum8('x' = 1): (while read the \
+                   value of key b), e.what() = DB::Exception";
+        let expected = Error::rejected("ClickHouse error 49: Unknown element (while read the value of key b)");
+        assert_eq!(refused(500, old), Refusal { error: expected, suspect: None });
     }
 
     #[test]

@@ -106,6 +106,15 @@ impl Path {
     pub fn steps(&self) -> &[String] {
         &self.steps
     }
+
+    /// What it leads to in a JSON value, such as the answer of a target. For payloads there is [`Document`](crate::Document),
+    /// which keeps every digit.
+    pub fn find<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
+        self.steps.iter().try_fold(value, |inside, step| match inside.as_array() {
+            Some(elements) => elements.get(step.parse::<usize>().ok()?),
+            None => inside.get(step.as_str()),
+        })
+    }
 }
 
 impl FromStr for Path {
@@ -169,6 +178,17 @@ mod tests {
             let expected = format!("`{wrong}` names no field, expected `a.b` or the JSON pointer `/a/b`");
             assert_eq!(steps(wrong), Err(expected));
         }
+    }
+
+    #[test]
+    fn a_path_leads_into_a_value() {
+        let value = serde_json::json!({ "items": [{ "a/b": 7 }], "0": 1 });
+        let find = |path: &str| path.parse::<Path>().ok().and_then(|path| path.find(&value).cloned());
+        assert_eq!(
+            (find("items.0.a/b"), find("/items/0/a~1b"), find("0")),
+            (Some(7.into()), Some(7.into()), Some(1.into()))
+        );
+        assert_eq!((find("items.1"), find("items.x"), find("x.y")), (None, None, None));
     }
 
     #[test]

@@ -11,7 +11,12 @@ use std::{
 use danube_sink::{Error, Result, TopicMappings, http::Request};
 use serde::Deserialize;
 
-use crate::template::Template;
+use crate::{
+    items::ItemFailures,
+    oauth::{OAuth2, Tokens},
+    signature::Signature,
+    template::Template,
+};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_CONCURRENCY: usize = 8;
@@ -27,6 +32,13 @@ pub(crate) struct Settings {
     headers: BTreeMap<String, String>,
     basic_auth: Option<BasicAuth>,
     bearer_token: Option<String>,
+    oauth2: Option<OAuth2>,
+    signature: Option<Signature>,
+    /// Names and templates.
+    #[serde(default)]
+    record_headers: BTreeMap<String, String>,
+    item_failures: Option<ItemFailures>,
+    records_per_request: Option<NonZeroUsize>,
     format: Option<Format>,
     gzip: Option<bool>,
     envelope: Option<bool>,
@@ -64,12 +76,20 @@ pub(crate) struct Target {
     pub(crate) method: String,
     /// Names in lower case, credentials included.
     pub(crate) headers: BTreeMap<String, String>,
+    /// Names in lower case, and what is filled in for each record. Only for [`Format::Single`].
+    pub(crate) record_headers: BTreeMap<String, Template>,
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) signature: Option<Signature>,
+    /// Not for [`Format::Single`].
+    pub(crate) item_failures: Option<ItemFailures>,
+    /// The most records that a request has. `None`: a batch. Not for [`Format::Single`].
+    pub(crate) records_per_request: Option<usize>,
     pub(crate) format: Format,
     pub(crate) gzip: bool,
     pub(crate) envelope: bool,
     pub(crate) idempotency_key: bool,
     pub(crate) timeout: Duration,
-    /// How many requests may be under way at once. Only for [`Format::Single`].
+    /// How many requests may be under way at once, within what the order allows.
     pub(crate) concurrency: usize,
 }
 
@@ -125,15 +145,36 @@ impl Target {
         }
         let idempotency_key = own.idempotency_key.or(common.idempotency_key).unwrap_or(true);
         let gzip = own.gzip.or(common.gzip).unwrap_or_default();
+        let timeout = timeout(own.timeout_ms.or(common.timeout_ms));
+        let item_failures = own.item_failures.as_ref().or(common.item_failures.as_ref()).cloned();
+        let records_per_request = own.records_per_request.or(common.records_per_request);
+        if format == Format::Single {
+            for (key, is_set) in
+                [("item_failures", item_failures.is_some()), ("records_per_request", records_per_request.is_some())]
+            {
+                if is_set {
+                    return Err(format!("`{key}` is for requests with several records, and `format` is `single`"));
+                }
+            }
+        }
+        let signature = own.signature.as_ref().or(common.signature.as_ref()).cloned();
+        let headers = headers::resolve(own, common)?;
+        let record_headers = headers::per_record(own, common, format)?;
+        headers::check_signature(signature.as_ref(), &headers, &record_headers)?;
         Ok(Self {
             url,
             method: method(own.method.as_deref().or(common.method.as_deref()))?,
-            headers: headers::resolve(own, common)?,
+            headers,
+            record_headers,
+            tokens: headers::oauth2(own, common).map(|settings| Tokens::new(settings.clone(), timeout)),
+            signature,
+            item_failures,
+            records_per_request: records_per_request.map(NonZeroUsize::get),
             format,
             gzip,
             envelope: own.envelope.or(common.envelope).unwrap_or_default(),
             idempotency_key,
-            timeout: timeout(own.timeout_ms.or(common.timeout_ms)),
+            timeout,
             concurrency: own.concurrency.or(common.concurrency).map_or(DEFAULT_CONCURRENCY, NonZeroUsize::get),
         })
     }

@@ -1,20 +1,18 @@
 //! Sends records and tells what became of them.
 
-use std::{iter, slice, time::Duration};
+use std::{collections::VecDeque, ops::Range, slice, time::Duration};
 
 use danube_sink::{
-    Batch, Context, Error, Outcomes, Record, Result, Sink, Waves,
-    http::{self, Body, Request, Response},
+    Batch, Context, Error, Order, Outcomes, Record, Result, Sink, Waves,
+    http::{Body, Request},
 };
 use sink_common::{CallTime, position_key};
 
 use crate::{
     config::{Config, Format, Settings, Target},
     record::Content,
+    wire::{self, Answer},
 };
-
-/// The endpoint takes less in one request.
-const PAYLOAD_TOO_LARGE: u16 = 413;
 
 /// Posts records to HTTP endpoints.
 pub(crate) struct HttpSink {
@@ -44,36 +42,77 @@ impl Sink for HttpSink {
     }
 }
 
-/// The batch in one request or, if that is too large for the endpoint or the host, in as many as it takes.
+/// The batch in one request, or in as many as the settings, the endpoint or the host want.
 fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) -> Content) -> Result<Outcomes> {
     let mut outcomes = Outcomes::written();
     let Some(first) = batch.records().first() else { return Ok(outcomes) };
     let (mut time, url) = (CallTime::start(batch.time_limit(), target.timeout), target.url.fill(first)?);
-    let mut unsent: Vec<_> = iter::once(0..batch.len()).collect();
-    while let Some(range) = unsent.pop() {
-        let records = &batch.records()[range.clone()];
-        let request = request(target, &url, records, content(records, target.envelope))?.timeout(time.timeout());
-        let answer = time.spend(|| request.send());
-        if range.len() > 1 && is_too_large(&answer) {
-            let middle = range.start + range.len() / 2;
-            unsent.extend([middle..range.end, range.start..middle]);
-            continue;
+    let mut unsent = pieces(batch.len(), target.records_per_request.unwrap_or(batch.len()));
+    // Where the order counts, a request waits for the one before it.
+    let at_once = if batch.order() == Order::Any { target.concurrency } else { 1 };
+    let mut something_is_said = false;
+    while !unsent.is_empty() {
+        let ranges: Vec<_> = unsent.drain(..at_once.min(unsent.len())).collect();
+        let timeout = time.timeout();
+        let mut requests = Vec::with_capacity(ranges.len());
+        for range in &ranges {
+            let records = &batch.records()[range.clone()];
+            requests.push(request(target, &url, records, content(records, target.envelope))?.timeout(timeout));
         }
-        match verdict(answer) {
-            Err(error) if range.len() == batch.len() => return Err(error),
-            // What comes behind it would fare no better, and may have to keep its place.
-            Err(Error::Retryable { reason, after }) => {
-                outcomes.retry(range.start..batch.len(), &reason, after);
-                return Ok(outcomes);
+        let answers = time.spend(|| wire::send_all(target, requests));
+        let mut setback = None;
+        // The halves of what is too large come first again, in the batch's order.
+        let mut halves = Vec::new();
+        for (range, answer) in ranges.into_iter().zip(answers) {
+            if let (Answer::TooLarge(_), true) = (&answer, range.len() > 1) {
+                let middle = range.start + range.len() / 2;
+                halves.extend([range.start..middle, middle..range.end]);
+                continue;
             }
-            verdict => range.clone().try_for_each(|index| outcomes.set(index, verdict.clone()))?,
+            match items(target, answer, range.len()) {
+                Ok(failures) => {
+                    failures
+                        .into_iter()
+                        .try_for_each(|(index, error)| outcomes.set(range.start + index, Err(error)))?;
+                    something_is_said = true;
+                }
+                Err(Error::Retryable { reason, after }) => {
+                    outcomes.retry(range, &reason, after);
+                    // What comes behind it would fare no better, and may have to keep its place.
+                    setback = Some(Setback { reason, after });
+                }
+                Err(rejected @ Error::Rejected { .. }) if range.len() == batch.len() => return Err(rejected),
+                Err(Error::Rejected { reason }) => {
+                    outcomes.reject(range, &reason);
+                    something_is_said = true;
+                }
+                Err(fatal @ Error::Fatal { .. }) => return Err(fatal),
+            }
         }
-        if let Some(setback) = Setback::of_time(&time) {
-            setback.hold_back(range.end..batch.len(), &mut outcomes);
-            return Ok(outcomes);
+        halves.into_iter().rev().for_each(|range| unsent.push_front(range));
+        if !unsent.is_empty() {
+            setback = setback.or_else(|| Setback::of_time(&time));
+        }
+        if let Some(setback) = setback {
+            unsent.into_iter().for_each(|range| setback.hold_back(range, &mut outcomes));
+            return if something_is_said { Ok(outcomes) } else { Err(setback.into()) };
         }
     }
     Ok(outcomes)
+}
+
+/// So many records, not more than `most` together.
+fn pieces(count: usize, most: usize) -> VecDeque<Range<usize>> {
+    (0..count).step_by(most.max(1)).map(|start| start..count.min(start + most.max(1))).collect()
+}
+
+/// The records of a request that were not written although others were.
+fn items(target: &Target, answer: Answer, records: usize) -> Result<Vec<(usize, Error)>> {
+    let response = answer.verdict()?;
+    match &target.item_failures {
+        Some(items) => items.read(&response, records),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// A request per record, several at once; where the order counts, of different keys or partitions only.
@@ -87,7 +126,8 @@ fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
         }
         let timeout = time.timeout();
         let requests = requests.into_iter().map(|request| request.timeout(timeout)).collect();
-        let verdicts: Vec<_> = time.spend(|| http::send_all(requests)).into_iter().map(verdict).collect();
+        let answers = time.spend(|| wire::send_all(target, requests));
+        let verdicts: Vec<_> = answers.into_iter().map(|answer| answer.verdict().map(drop)).collect();
         let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(&time));
         sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| waves.set(index, verdict))?;
         if let Some(setback) = setback {
@@ -159,30 +199,32 @@ impl From<Setback> for Error {
     }
 }
 
-/// Whether fewer records in a request would help.
-fn is_too_large(answer: &Result<Response, http::Error>) -> bool {
-    match answer {
-        Ok(response) => response.status() == PAYLOAD_TOO_LARGE,
-        Err(error) => matches!(error, http::Error::RequestTooLarge(_)),
-    }
-}
-
-/// What became of the records of a request.
-fn verdict(answer: Result<Response, http::Error>) -> Result<()> {
-    answer?.check_status()
-}
-
 fn request_for(target: &Target, record: &Record) -> Result<Request> {
     let url = target.url.fill(record)?;
-    request(target, &url, slice::from_ref(record), Content::single(record, target.envelope))
+    let mut request = unsigned(target, &url, slice::from_ref(record), Content::single(record, target.envelope))?;
+    for (name, template) in &target.record_headers {
+        request = request.header(name, template.fill_text(record)?);
+    }
+    Ok(signed(target, request))
 }
 
 fn request(target: &Target, url: &str, records: &[Record], content: Content) -> Result<Request> {
+    unsigned(target, url, records, content).map(|request| signed(target, request))
+}
+
+fn signed(target: &Target, request: Request) -> Request {
+    match &target.signature {
+        Some(signature) => signature.sign(request),
+        None => request,
+    }
+}
+
+fn unsigned(target: &Target, url: &str, records: &[Record], content: Content) -> Result<Request> {
     let mut request = Request::new(&target.method, url);
     for (name, value) in &target.headers {
         request = request.header(name, value);
     }
-    if !target.headers.contains_key("content-type") {
+    if !target.headers.contains_key("content-type") && !target.record_headers.contains_key("content-type") {
         request = request.header("content-type", content.content_type);
     }
     if target.idempotency_key {

@@ -3,8 +3,12 @@
 
 mod config;
 mod connector;
+mod items;
+mod oauth;
 mod record;
+mod signature;
 mod template;
+mod wire;
 
 use connector::HttpSink;
 

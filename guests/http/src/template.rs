@@ -1,13 +1,15 @@
-//! URL templates: `https://api.example.com/{topic_name}/{key}`. Values are percent-encoded, so that a record can fill a
+//! Templates of URLs and headers: `https://api.example.com/{topic_name}/{key}`. Values are percent-encoded, so that a record can fill a
 //! place in the path or the query and never reach beyond it.
 
 use danube_sink::{Error, Record, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sink_common::{Document, Path, Source, Value};
 
 /// All but the characters that mean the same encoded and plain.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-const KNOWN: &str = "`{topic}`, `{topic_name}`, `{partition}`, `{offset}`, `{key}` or `{attribute:NAME}`";
+const KNOWN: &str =
+    "`{topic}`, `{topic_name}`, `{partition}`, `{offset}`, `{key}`, `{attribute:NAME}` or `{field:PATH}`";
 
 /// A URL with places to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +32,24 @@ enum Place {
     Offset,
     Key,
     Attribute(String),
+    Field(Path),
 }
 
 impl Template {
     /// Reads a template, or says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         check_url(text)?;
+        let template = Self::text(text)?;
+        let example: String = template.parts.iter().map(|part| part.literal().unwrap_or("x")).collect();
+        if has_dot_segment(&example) {
+            Err("a `.` or `..` cannot stand alone in its path".into())
+        } else {
+            Ok(template)
+        }
+    }
+
+    /// Reads the template of a header's value, or says what is wrong with it.
+    pub(crate) fn text(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, behind)) = rest.split_once('{') {
@@ -46,19 +60,13 @@ impl Template {
         }
         parts.push(literal_part(rest)?);
         parts.retain(|part| *part != Part::Literal(String::new()));
-        let template = Self { parts };
-        let example: String = template.parts.iter().map(|part| part.literal().unwrap_or("x")).collect();
-        if has_dot_segment(&example) {
-            Err("a `.` or `..` cannot stand alone in its path".into())
-        } else {
-            Ok(template)
-        }
+        Ok(Self { parts })
     }
 
     /// Whether two records of one topic may have different URLs.
     pub(crate) fn is_per_record(&self) -> bool {
         self.parts.iter().any(|part| match part {
-            Part::Place(Place::Partition | Place::Offset | Place::Key | Place::Attribute(_)) => true,
+            Part::Place(Place::Partition | Place::Offset | Place::Key | Place::Attribute(_) | Place::Field(_)) => true,
             Part::Place(Place::Topic | Place::TopicName) | Part::Literal(_) => false,
         })
     }
@@ -66,6 +74,25 @@ impl Template {
     /// The URL itself, if it has no place to fill in.
     pub(crate) fn constant(&self) -> Option<String> {
         self.parts.iter().map(Part::literal).collect()
+    }
+
+    /// A header's value for a record.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill`](Self::fill), and `Rejected` when it has a control character.
+    pub(crate) fn fill_text(&self, record: &Record) -> Result<String> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Place(place) => text.push_str(&place.value(record)?),
+            }
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Error::rejected("a header's value would have a control character"));
+        }
+        Ok(text)
     }
 
     /// The URL for a record.
@@ -114,6 +141,15 @@ impl Place {
                 let lacking = format!("attribute `{name}`, which `url` needs");
                 (record.attributes().get(name).map(str::to_owned), lacking)
             }
+            Self::Field(path) => {
+                let lacking = format!("text, number or truth value at `{path}`, which the settings need");
+                let value = match Document::new(record).value(&Source::Field(path.clone()))? {
+                    Value::Text(text) | Value::Number(text) => Some(text.into_owned()),
+                    Value::Bool(truth) => Some(truth.to_string()),
+                    Value::Json(_) | Value::Bytes(_) | Value::Null | Value::Missing => None,
+                };
+                (value, lacking)
+            }
         };
         value.filter(|value| !value.is_empty()).ok_or_else(|| Error::rejected(format!("it has no {lacking}")))
     }
@@ -157,9 +193,10 @@ fn place(name: &str) -> Result<Place, String> {
         "partition" => Ok(Place::Partition),
         "offset" => Ok(Place::Offset),
         "key" => Ok(Place::Key),
-        other => match other.strip_prefix("attribute:") {
-            Some(name) if !name.is_empty() => Ok(Place::Attribute(name.to_owned())),
-            Some(_) | None => Err(format!("unknown placeholder `{{{other}}}`, expected {KNOWN}")),
+        other => match (other.strip_prefix("attribute:"), other.strip_prefix("field:")) {
+            (Some(name), _) if !name.is_empty() => Ok(Place::Attribute(name.to_owned())),
+            (_, Some(path)) => path.parse().map(Place::Field),
+            _ => Err(format!("unknown placeholder `{{{other}}}`, expected {KNOWN}")),
         },
     }
 }
@@ -207,6 +244,27 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_the_payload_are_filled_in() {
+        let record =
+            || RecordBuilder::json(r#"{"id": 12345678901234567890123, "c": {"n": "a/b é"}, "t": true, "l": []}"#);
+        let filled = fill("http://h/{field:id}/{field:c.n}?t={field:/t}", record());
+        assert_eq!(filled.as_deref(), Ok("http://h/12345678901234567890123/a%2Fb%20%C3%A9?t=true"));
+        for path in ["l", "x", "c"] {
+            let expected = format!("it has no text, number or truth value at `{path}`, which the settings need");
+            assert_eq!(fill(&format!("http://h/{{field:{path}}}"), record()), Err(Error::rejected(expected)));
+        }
+        assert!(Template::parse("http://h/{field:}").is_err());
+    }
+
+    #[test]
+    fn a_header_is_filled_as_it_is() {
+        let header = Template::text("{key}; n={field:n}").expect("the template is valid");
+        let filled = |key: &str| header.fill_text(&RecordBuilder::json(r#"{"n": 1.50}"#).routing_key(key).build());
+        assert_eq!(filled("a b/é").as_deref(), Ok("a b/é; n=1.50"));
+        assert!(filled("a\r\nx-evil: 1").is_err_and(|error| error.is_rejected()));
+    }
+
+    #[test]
     fn a_record_stays_inside_the_path() {
         for (template, key) in [("http://h/in/{key}/x", ".."), ("http://h/in/.{key}", "."), ("http://h/{key}?q", ".")] {
             let filled = fill(template, record().routing_key(key));
@@ -243,7 +301,7 @@ mod tests {
     fn only_some_places_differ_between_records() {
         let is_per_record = |text: &str| Template::parse(text).expect("the template is valid").is_per_record();
         assert!(!is_per_record("http://h/{topic}/{topic_name}"));
-        for place in ["{partition}", "{offset}", "{key}", "{attribute:a}"] {
+        for place in ["{partition}", "{offset}", "{key}", "{attribute:a}", "{field:a}"] {
             assert!(is_per_record(&format!("http://h/{place}")), "{place}");
         }
     }

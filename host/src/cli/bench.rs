@@ -9,6 +9,7 @@ mod guests;
 mod hosted;
 mod native;
 mod payload;
+mod sinks;
 mod throughput;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ pub(super) struct Bench {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
+    servers: sinks::Servers,
+    #[command(flatten)]
     storage: Storage,
 }
 
@@ -44,12 +47,15 @@ enum Row {
     E2e,
     /// The HTTP sink against one that is compiled natively.
     Http,
+    /// Sinks that need a server of their own, against clients that are compiled natively.
+    Sinks,
 }
 
 /// What all measurements use.
 struct Context {
     guests: Guests,
     quick: bool,
+    servers: sinks::Servers,
     storage: Storage,
     environment: Environment,
 }
@@ -76,6 +82,7 @@ impl Row {
             Self::Boundary => boundary::measure(context).await,
             Self::E2e => throughput::null(context).await,
             Self::Http => throughput::http(context).await,
+            Self::Sinks => sinks::measure(context, &context.servers).await,
         }
     }
 }
@@ -85,8 +92,8 @@ impl Bench {
         if cfg!(debug_assertions) {
             eprintln!("warning: this is a debug build; its figures say nothing about a release build");
         }
-        let Self { rows, json, quick, storage } = self;
-        let context = Context { guests: Guests::new()?, quick, storage, environment: environment.clone() };
+        let Self { rows, json, quick, servers, storage } = self;
+        let context = Context { guests: Guests::new()?, quick, servers, storage, environment: environment.clone() };
         let rows = if rows.is_empty() { Row::value_variants().to_vec() } else { rows };
         let mut figures = Vec::new();
         for row in rows {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use danube_sink::http::Request;
 
-use super::{BasicAuth, Settings};
+use super::{BasicAuth, Format, Settings};
+use crate::{oauth::OAuth2, signature::Signature, template::Template};
 
 /// Headers that the host sets, or that follow from other settings.
 const RESERVED: [(&str, &str); 11] = [
@@ -30,24 +31,84 @@ pub(super) fn resolve(own: &Settings, common: &Settings) -> Result<BTreeMap<Stri
     }
     let credentials = match authorization(own)? {
         Some(credentials) => Some(credentials),
+        None if own.oauth2.is_some() => None,
         None => authorization(common)?,
     };
-    if let Some(credentials) = credentials
-        && headers.insert("authorization".to_owned(), credentials).is_some()
-    {
-        return Err("`headers` has `authorization`, and so does `basic_auth` or `bearer_token`: give one".to_owned());
+    let is_set = headers.contains_key("authorization");
+    if is_set && (credentials.is_some() || oauth2(own, common).is_some()) {
+        return Err(
+            "`headers` has `authorization`, and so has `basic_auth`, `bearer_token` or `oauth2`: give one".to_owned()
+        );
+    }
+    headers.extend(credentials.map(|credentials| ("authorization".to_owned(), credentials)));
+    Ok(headers)
+}
+
+/// The OAuth2 client, unless the mapping has other credentials of its own.
+pub(super) fn oauth2<'a>(own: &'a Settings, common: &'a Settings) -> Option<&'a OAuth2> {
+    let has_others = own.basic_auth.is_some() || own.bearer_token.is_some();
+    own.oauth2.as_ref().or(common.oauth2.as_ref().filter(|_| !has_others))
+}
+
+/// The headers whose values differ from record to record, by their names in lower case.
+pub(super) fn per_record(
+    own: &Settings,
+    common: &Settings,
+    format: Format,
+) -> Result<BTreeMap<String, Template>, String> {
+    let mut headers = BTreeMap::new();
+    for (name, template) in common.record_headers.iter().chain(&own.record_headers) {
+        let wrong = |mistake| format!("`record_headers`: {mistake}");
+        check_header(name, template).map_err(wrong)?;
+        let template = Template::text(template).map_err(|mistake| wrong(format!("`{name}`: {mistake}")))?;
+        headers.insert(name.to_ascii_lowercase(), template);
+    }
+    if !headers.is_empty() && format != Format::Single {
+        return Err(
+            "`record_headers` differ from record to record\nhelp: set `format = \"single\"`, a request per record"
+                .into(),
+        );
     }
     Ok(headers)
 }
 
+/// No header may be given twice.
+pub(super) fn check_signature(
+    signature: Option<&Signature>,
+    headers: &BTreeMap<String, String>,
+    record_headers: &BTreeMap<String, Template>,
+) -> Result<(), String> {
+    if let Some(name) = record_headers.keys().find(|name| headers.contains_key(*name)) {
+        return Err(format!("`{name}` stands in `headers` and in `record_headers`: give one"));
+    }
+    let Some(signature) = signature else { return Ok(()) };
+    let wrong = |mistake| format!("`signature`: {mistake}");
+    check_header(&signature.header, &signature.prefix).map_err(wrong)?;
+    for name in [Some(&signature.header), signature.timestamp_header.as_ref()].into_iter().flatten() {
+        check_header(name, "").map_err(wrong)?;
+        let name = name.to_ascii_lowercase();
+        if headers.contains_key(&name) || record_headers.contains_key(&name) {
+            return Err(wrong(format!("`{name}` stands in `headers` or `record_headers` too")));
+        }
+    }
+    Ok(())
+}
+
 fn authorization(settings: &Settings) -> Result<Option<String>, String> {
     let request = Request::get("");
+    let given = [settings.basic_auth.is_some(), settings.bearer_token.is_some(), settings.oauth2.is_some()];
+    if given.into_iter().filter(|given| *given).count() > 1 {
+        return Err("give one of `basic_auth`, `bearer_token` and `oauth2`".to_owned());
+    }
+    if let Some(oauth2) = &settings.oauth2 {
+        let url = Template::parse(&oauth2.token_url).map_err(|mistake| format!("`oauth2.token_url`: {mistake}"))?;
+        url.constant().ok_or("`oauth2.token_url` takes no placeholder")?;
+    }
     let request = match (&settings.basic_auth, &settings.bearer_token) {
-        (Some(_), Some(_)) => return Err("give `basic_auth` or `bearer_token`, not both".to_owned()),
-        (Some(BasicAuth { username, .. }), None) if username.contains(':') => {
+        (Some(BasicAuth { username, .. }), _) if username.contains(':') => {
             return Err("`basic_auth.username` must not have a colon".to_owned());
         }
-        (Some(BasicAuth { username, password }), None) => request.basic_auth(username, password),
+        (Some(BasicAuth { username, password }), _) => request.basic_auth(username, password),
         (None, Some(token)) => {
             check_header("authorization", token).map_err(|_| "`bearer_token` has a control character")?;
             request.bearer_auth(token)

@@ -85,12 +85,38 @@ fn a_mistake_names_its_key() {
         (
             url(),
             json!({ "bearer_token": "t", "basic_auth": { "username": "u", "password": "p" } }),
-            "give `basic_auth` or `bearer_token`, not both",
+            "give one of `basic_auth`, `bearer_token` and `oauth2`",
         ),
         (
             url(),
             json!({ "bearer_token": "t", "headers": { "Authorization": "x" } }),
-            "`headers` has `authorization`, and so does `basic_auth` or `bearer_token`: give one",
+            "`headers` has `authorization`, and so has `basic_auth`, `bearer_token` or `oauth2`: give one",
+        ),
+        (
+            url(),
+            json!({ "record_headers": { "a": "{key}" } }),
+            "`record_headers` differ from record to record\nhelp: set `format = \"single\"`, a request per record",
+        ),
+        (
+            url(),
+            json!({ "format": "single", "record_headers": { "a": "{ky}" } }),
+            "`record_headers`: `a`: unknown placeholder `{ky}`, expected `{topic}`, `{topic_name}`, `{partition}`, \
+             `{offset}`, `{key}`, `{attribute:NAME}` or `{field:PATH}`",
+        ),
+        (
+            url(),
+            json!({ "format": "single", "item_failures": { "list": "/a" } }),
+            "`item_failures` is for requests with several records, and `format` is `single`",
+        ),
+        (
+            url(),
+            json!({ "signature": { "secret": "s", "header": "X-A" }, "headers": { "x-a": "b" } }),
+            "`signature`: `x-a` stands in `headers` or `record_headers` too",
+        ),
+        (
+            url(),
+            json!({ "oauth2": { "token_url": "h", "client_id": "c", "client_secret": "s" } }),
+            "`oauth2.token_url`: `h` does not start with `http://` or `https://`",
         ),
         (
             url(),

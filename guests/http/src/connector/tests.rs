@@ -2,6 +2,7 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use danube_sink::{
     Failure,
+    http::{self, Response},
     testing::{Host, RecordBuilder, answer_http},
 };
 use serde_json::{Value, json};
@@ -90,11 +91,13 @@ fn the_status_decides_over_the_whole_batch() {
         let error = array(status).deliver(&["1", "2"]).expect_err("it is not written");
         assert_eq!(error, Error::retryable(format!("status {status}")));
     }
-    for status in [400, 401, 403, 404, 422] {
+    for status in [400, 403, 404, 422] {
         let error = array(status).deliver(&["1", "2"]).expect_err("it is not written");
         assert_eq!(error, Error::rejected(format!("status {status}")));
     }
-    assert!(array(301).deliver(&["1"]).is_err_and(|error| error.is_fatal()));
+    for status in [301, 401] {
+        assert!(array(status).deliver(&["1"]).is_err_and(|error| error.is_fatal()), "{status}");
+    }
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn a_call_ends_before_the_host_cuts_it_off() {
 
     let mut first = true;
     let mut slow = slowly(200);
-    let mut rig = Rig::start(json!({ "url": "http://h/" }), "Shared", move |request| {
+    let mut rig = Rig::start(json!({ "url": "http://h/", "concurrency": 1 }), "Shared", move |request| {
         if std::mem::take(&mut first) { Ok(Response::new(413)) } else { slow(request) }
     });
     rig = rig.with_time_limit(SHORT);
@@ -352,4 +355,118 @@ fn health_is_what_the_endpoint_says() {
     assert_eq!(rig.host.sink().health_check(), Err(Error::retryable("health_url: status 404")));
     let mut rig = array(500);
     assert_eq!(rig.host.sink().health_check(), Ok(()));
+}
+
+/// Answers each request with the statuses of its records, as bulk interfaces do: a record is the status that it gets.
+fn bulk(request: &Request) -> Result<Response, http::Error> {
+    let body = request.body().map(Body::bytes).unwrap_or_default();
+    let statuses: Vec<u16> = serde_json::from_slice(body).expect("the records are numbers");
+    let items: Vec<_> = statuses.iter().map(|status| json!({ "status": status, "why": "so" })).collect();
+    Ok(Response::new(200).with_body(Body::Text(json!({ "items": items }).to_string())))
+}
+
+#[test]
+fn records_have_outcomes_of_their_own_in_one_answer() {
+    let items = json!({ "list": "/items", "status": "/status", "reason": "/why" });
+    let settings = json!({ "url": "http://h/", "item_failures": items, "records_per_request": 3 });
+    let mut rig = Rig::start(settings, "Shared", bulk);
+    let outcomes = rig.deliver(&["200", "400", "201", "429", "200"]).expect("some are written");
+    let reject = Failure::Reject { reason: "status 400: so".to_owned() };
+    let retry = Failure::Retry { reason: "status 429: so".to_owned(), after: None };
+    assert_eq!(outcomes.failures().collect::<Vec<_>>(), [(1, &reject), (3, &retry)]);
+    assert_eq!(rig.bodies(), ["[200,400,201]", "[429,200]"]);
+}
+
+#[test]
+fn a_batch_goes_in_requests_of_the_wanted_size() {
+    let settings = || json!({ "url": "http://h/", "records_per_request": 2, "format": "ndjson" });
+    let busy_at = |number: &'static str| {
+        move |request: &Request| {
+            let is_busy = request.body().is_some_and(|body| String::from_utf8_lossy(body.bytes()).contains(number));
+            Ok(Response::new(if is_busy { 503 } else { 200 }))
+        }
+    };
+    let failed = |outcomes: Outcomes| outcomes.failures().map(|(index, _)| index).collect::<Vec<_>>();
+    let mut rig = Rig::start(settings(), "Shared", busy_at("3"));
+    assert_eq!(failed(rig.deliver(&["1", "2", "3", "4", "5"]).expect("some are written")), [2, 3]);
+    assert_eq!(rig.bodies(), ["1\n2\n", "3\n4\n", "5\n"]);
+    // Where the order counts, nothing goes behind what has to be tried again.
+    let mut rig = Rig::start(settings(), "Exclusive", busy_at("3"));
+    assert_eq!(failed(rig.deliver(&["1", "2", "3", "4", "5"]).expect("some are written")), [2, 3, 4]);
+    assert_eq!(rig.bodies(), ["1\n2\n", "3\n4\n"]);
+}
+
+#[test]
+fn headers_have_what_the_record_has() {
+    let settings = json!({
+        "url": "http://h/{field:id}", "format": "single", "record_headers": { "X-Who": "{field:who.name}/{key}" },
+        "signature": { "secret": "s", "prefix": "v1=" },
+    });
+    let mut rig = Rig::start(settings, "Shared", |_| Ok(Response::new(200)));
+    let record = RecordBuilder::json(r#"{"id": 7, "who": {"name": "Ada"}}"#);
+    let records = [record.clone().routing_key("k"), record, RecordBuilder::json("{}").routing_key("k")];
+    let outcomes = rig.host.deliver(TOPIC, records).expect("some are written");
+    assert_eq!(
+        outcomes.failures().map(|(index, failure)| (index, failure.is_retry())).collect::<Vec<_>>(),
+        [(1, false), (2, false)]
+    );
+    let request = rig.requests.borrow()[0].clone();
+    assert_eq!((request.url(), request.header_value("x-who")), ("http://h/7", Some("Ada/k")));
+    assert!(request.header_value("x-signature").is_some_and(|signature| signature.starts_with("v1=")));
+}
+
+/// Takes the token that it gave last, which changes when `revoke` says so before a request.
+fn guarded(mut revoke: impl FnMut(usize) -> bool + 'static) -> impl FnMut(&Request) -> Result<Response, http::Error> {
+    let (mut given, mut good, mut asked) = (0, 0, 0);
+    move |request| {
+        if request.url() == "http://auth/" {
+            given += 1;
+            good = given;
+            let token = json!({ "access_token": format!("t{given}"), "expires_in": 3600 });
+            return Ok(Response::new(200).with_body(Body::Text(token.to_string())));
+        }
+        asked += 1;
+        if revoke(asked) {
+            good = 0;
+        }
+        let is_good = request.header_value("authorization") == Some(&format!("Bearer t{good}"));
+        Ok(Response::new(if is_good { 200 } else { 401 }))
+    }
+}
+
+fn with_tokens(format: &str) -> Value {
+    let oauth2 = json!({ "token_url": "http://auth/", "client_id": "c", "client_secret": "s" });
+    json!({ "url": "http://h/", "format": format, "concurrency": 2, "oauth2": oauth2 })
+}
+
+#[test]
+fn a_token_is_fetched_once_and_anew_when_it_is_not_taken() {
+    let urls = |rig: &Rig| {
+        let requests = rig.requests.borrow();
+        requests.iter().map(|request| if request.url() == "http://auth/" { 'T' } else { 'r' }).collect::<String>()
+    };
+    let mut rig = Rig::start(with_tokens("json_array"), "Shared", guarded(|asked| asked == 2));
+    for _ in 0..3 {
+        assert!(rig.deliver(&["1"]).expect("it is written").all_written());
+    }
+    assert_eq!(urls(&rig), "TrrTrr");
+    let mut rig = Rig::start(with_tokens("single"), "Shared", guarded(|asked| asked == 2));
+    assert!(rig.deliver(&["1", "2", "3"]).expect("they are written").all_written());
+    assert_eq!(urls(&rig), "TrrTrr", "only what was refused goes again");
+}
+
+#[test]
+fn a_new_token_that_is_not_taken_stops_the_connector() {
+    let mut rig = Rig::start(with_tokens("json_array"), "Shared", guarded(|_| true));
+    assert_eq!(rig.deliver(&["1"]), Err(Error::fatal("status 401")));
+    assert_eq!(rig.requests.borrow().len(), 4, "a token, the records, another token, the records");
+}
+
+#[test]
+fn a_token_server_that_is_away_fails_the_batch() {
+    for format in ["json_array", "single"] {
+        let mut rig = Rig::start(with_tokens(format), "Shared", |_| Err(http::Error::Connect("refused".to_owned())));
+        let expected = Error::retryable("oauth2: cannot connect: refused");
+        assert_eq!(rig.deliver(&["1", "2"]), Err(expected));
+    }
 }
