@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod componentize;
 mod dev;
 mod dlq;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Say whether a connector's component may reach something, and what decides it. Exit code 0: it may, 1: it may not.
     Explain(explain::Explain),
+    /// Make a component of the core module that a compiler wrote. The Go and C SDKs' builds end with it.
+    Componentize(componentize::Componentize),
     /// Write a project for a new sink: source, build file, config, sample records, test.
     New(new::New),
     /// Say what of the toolchains is missing that building a sink needs, and how to install it. Exit code 0: nothing, 1:
@@ -127,6 +130,7 @@ impl Cli {
             Command::New(new) => new.execute(),
             Command::Doctor(doctor) => doctor.execute(),
             Command::Test(test) => test.execute(&environment).await,
+            Command::Componentize(componentize) => componentize.execute(),
             Command::Dev(dev) => dev.execute(&environment).await,
             Command::Dlq(dlq) => dlq.execute(&environment).await,
             Command::Bench(bench) => bench.execute(&environment).await,
@@ -172,6 +176,7 @@ impl Command {
             | Self::Inspect(_)
             | Self::Explain(_)
             | Self::Compile(_)
+            | Self::Componentize(_)
             | Self::New(_)
             | Self::Doctor(_)
             | Self::Dlq(_)

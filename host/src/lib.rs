@@ -37,6 +37,7 @@
 //!   cli/check.rs           files and components, without a broker and without starting a guest
 //!   cli/findings.rs        what a component imports, held against what its file grants
 //!   cli/inspect.rs         what a component is
+//!   cli/componentize.rs    core modules of other compilers become components
 //!   cli/operator.rs        --host-config, for the commands that load connector files
 //!   cli/explain.rs         may a component reach something, and what decides it
 //!   cli/dev.rs             broker in memory, connector, receiver and records in one process

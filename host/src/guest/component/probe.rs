@@ -15,7 +15,7 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
     match (bytes.get(..4), bytes.get(4..8)) {
         _ if bytes.is_empty() => wrong("the file is empty; build or copy it again"),
         (Some(MAGIC), Some(MODULE)) => wrong(
-            "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
+            "this is a core module, not a component; build for wasm32-wasip2, or make it one with `danube-wasm componentize`",
         ),
         (Some(MAGIC), Some(COMPONENT)) if is_cut(&bytes[8..]) => wrong("the file is truncated; build or copy it again"),
         (Some(MAGIC), Some(COMPONENT)) => Ok(()),

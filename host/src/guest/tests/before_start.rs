@@ -93,7 +93,7 @@ async fn what_is_no_component_is_named() {
         (b"(component)".to_vec(), "this is WebAssembly text; compile it with `wasm-tools parse`"),
         (
             wat::parse_str("(module)").unwrap(),
-            "this is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`",
+            "this is a core module, not a component; build for wasm32-wasip2, or make it one with `danube-wasm componentize`",
         ),
         (whole[..6].to_vec(), "the file is truncated; build or copy it again"),
         (cut, "the file is truncated; build or copy it again"),
