@@ -1,0 +1,2 @@
+/** @type {(typeof import("./host.js"))["host"]} */
+export declare const host: (typeof import("./host.js"))["host"];

@@ -1,0 +1,71 @@
+// The class that a connector derives from.
+import { Fatal } from "./errors.js";
+import { t } from "./shape.js";
+
+/**
+ * A sink: where records go. Write `initialize` and either `process` or `processBatch`, then `register` the class.
+ *
+ * An instance is called by one caller at a time and may be dropped and made anew between any two calls: state that must survive
+ * belongs into the target system. On StarlingMonkey a handler may return a promise; QuickJS does not wait for any.
+ * @template [Config={ [key: string]: any }]
+ */
+export class Sink {
+  /**
+   * The shape of the connector's settings: its own table of the connector's file. Any table, unless the class has its own.
+   * @type {import("./shape.js").Shape<any>}
+   */
+  static config = t.table;
+
+  /**
+   * Makes an instance ready: checks the settings, prepares clients. Called once, first. `Fatal` for settings that make no
+   * sense; `Retryable` to be started again after a pause. No need to retry here.
+   * @param {Config} config
+   * @param {import("./context.js").Context} context
+   * @returns {void | Promise<void>}
+   */
+  initialize(config, context) {
+    void [config, context];
+  }
+
+  /**
+   * Which subscriptions to consume. By default those of the settings' `topic_mappings`.
+   * @param {import("./context.js").Context} context
+   * @returns {import("./topics.js").ConsumerConfig[] | Promise<import("./topics.js").ConsumerConfig[]>}
+   */
+  consumerConfigs(context) {
+    return context.consumerConfigs();
+  }
+
+  /**
+   * Writes one record. When it returns, the record must be safe in the target: the host acknowledges it. `Retryable`, to be
+   * given this record again; `Rejected`, if it is bad; `Fatal`, to stop the connector.
+   * @param {import("./record.js").Record} record
+   * @returns {void | Promise<void>}
+   */
+  process(record) {
+    throw new Fatal(`\`${this.constructor.name}\` has neither \`process\` nor \`processBatch\`: ${record.id} stays unwritten`);
+  }
+
+  /**
+   * Writes a batch. When it returns, every record that the outcomes do not name must be safe in the target; without outcomes
+   * all are. What is thrown holds for the whole batch. By default `process` is called for each.
+   * @param {import("./batch.js").Batch} batch
+   * @returns {import("./outcomes.js").Outcomes | void | Promise<import("./outcomes.js").Outcomes | void>}
+   */
+  processBatch(batch) {
+    return batch.processEach((record) => this.process(record));
+  }
+
+  /**
+   * Whether the target would take records now. Called while the host waits for a target that failed; it must not write
+   * records. `Retryable` while the target is down; any other error stops the connector.
+   * @returns {void | Promise<void>}
+   */
+  healthCheck() {}
+
+  /**
+   * Finishes what is under way. Called once before the host drops the instance in good order.
+   * @returns {void | Promise<void>}
+   */
+  shutdown() {}
+}

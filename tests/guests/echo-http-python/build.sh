@@ -1,0 +1,18 @@
+#!/bin/sh
+# Builds the component: build.sh OUT.wasm
+set -eu
+out=$(realpath -m "$1")
+cd "$(dirname "$0")"
+root=$(cd ../../.. && pwd)
+tool=${TOOLS:-$root/target/tools}/python/bin/componentize-py
+[ -x "$tool" ] || {
+    echo "componentize-py is missing: run tests/install python" >&2
+    exit 1
+}
+# A copy, since the interpreter leaves its compiled modules beside the sources.
+work=$root/target/guests/echo-http-python
+rm -rf "$work"
+mkdir -p "$work" "$(dirname "$out")"
+cp -r echo_http.py "$root/guest-sdk/python/danube_sink" "$work"
+cd "$work"
+"$tool" --quiet -w sink-connector-with-lifecycle componentize echo_http -o "$out"
