@@ -1,6 +1,6 @@
 //! Builds the bundled connectors: `danube-wasm dev` runs the http one when it is given no file, `danube-wasm bench` that one,
-//! the null one and those of databases, and the files in `config/` name the others. And lists what `danube-wasm new` writes: the templates and the
-//! sources of the SDKs.
+//! the null one and those of databases, and the files in `config/` name the others. And lists what `danube-wasm new` writes:
+//! the templates and the sources of the SDKs.
 
 use std::{env, fmt::Write, fs, io, path::Path};
 

@@ -47,7 +47,7 @@ pub struct Ended {
 }
 
 struct Captured {
-    text: Arc<Mutex<String>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
     reading: JoinHandle<()>,
 }
 
@@ -154,6 +154,12 @@ impl Process {
         self.ended().await
     }
 
+    /// The same for what takes its time, such as a compiler.
+    pub async fn end_whenever(mut self) -> Ended {
+        let status = self.child.wait().await.unwrap();
+        Ended { code: status.code(), stdout: self.stdout.end().await, stderr: self.stderr.end().await }
+    }
+
     /// The same for one that something else owns.
     pub async fn ended(&mut self) -> Ended {
         let status = soon("the process to end", self.child.wait()).await.unwrap();
@@ -163,20 +169,19 @@ impl Process {
 
 impl Captured {
     fn of(mut from: impl AsyncRead + Unpin + Send + 'static) -> Self {
-        let text = Arc::new(Mutex::new(String::new()));
-        let kept = Arc::clone(&text);
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&bytes);
         let reading = tokio::spawn(async move {
             let mut buffer = vec![0; 8192];
             while let Ok(count @ 1..) = from.read(&mut buffer).await {
-                let piece = String::from_utf8_lossy(&buffer[..count]);
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&piece);
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
             }
         });
-        Self { text, reading }
+        Self { bytes, reading }
     }
 
     fn text(&self) -> String {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     /// Everything, once there will be no more.

@@ -3,9 +3,13 @@
 
 mod bench;
 mod dev;
+mod doctor;
 mod explain;
 mod inspect;
+mod new;
 mod policy;
+mod test;
+mod watch;
 
 use std::path::Path;
 
@@ -96,6 +100,9 @@ async fn help() {
     says(folder.path(), &["inspect", "--help"], expect_file!["../golden/help_inspect.txt"]).await;
     says(folder.path(), &["explain", "--help"], expect_file!["../golden/help_explain.txt"]).await;
     says(folder.path(), &["dev", "--help"], expect_file!["../golden/help_dev.txt"]).await;
+    says(folder.path(), &["new", "--help"], expect_file!["../golden/help_new.txt"]).await;
+    says(folder.path(), &["test", "--help"], expect_file!["../golden/help_test.txt"]).await;
+    says(folder.path(), &["doctor", "--help"], expect_file!["../golden/help_doctor.txt"]).await;
     says(folder.path(), &["dlq", "--help"], expect_file!["../golden/help_dlq.txt"]).await;
     says(folder.path(), &["dlq", "list", "--help"], expect_file!["../golden/help_dlq_list.txt"]).await;
     says(folder.path(), &["dlq", "replay", "--help"], expect_file!["../golden/help_dlq_replay.txt"]).await;

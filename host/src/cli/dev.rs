@@ -6,21 +6,25 @@ mod publish;
 mod receiver;
 mod report;
 mod samples;
+mod watch;
 mod workbench;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use danube_dev_broker::{DevBroker, DevBrokerConfig};
+use tokio::task::JoinHandle;
 
 pub(super) use self::workbench::BUNDLED;
-use self::{progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, workbench::Workbench};
+use self::{
+    progress::Progress, publish::Publisher, receiver::Receiver, report::Summary, watch::Project, workbench::Workbench,
+};
 use super::{
     Operator, Stop,
     records::{self, Record},
     storage::Storage,
 };
 use crate::{
-    config::Environment,
+    config::{Environment, Policy},
     host::{Host, HostOptions},
     shutdown::Shutdown,
     status::{Phase, Status},
@@ -54,6 +58,13 @@ pub(super) struct Dev {
     /// Give up when nothing has moved for so long.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
     patience: Duration,
+    /// Build the project in the folder of FILE first, and again whenever one of its sources changes, and start the connector
+    /// anew with what came out.
+    #[arg(long, requires = "config")]
+    watch: bool,
+    /// What builds the project, for the shell, in the folder of FILE. Default: `sh build.sh`.
+    #[arg(long, requires = "watch", value_name = "COMMAND")]
+    build: Option<String>,
     #[command(flatten)]
     storage: Storage,
 }
@@ -72,39 +83,125 @@ impl Dev {
             Some(path) => published(records::read(path)?),
             None => samples::orders(self.count as usize),
         };
+        let project = match (&self.config, self.watch) {
+            (Some(config), true) => {
+                let project = Project::of(config, self.build.clone());
+                Some(project.map_err(|error| Stop::Usage(format!("error: {error}")))?)
+            }
+            (Some(_) | None, _) => None,
+        };
         let receiver = Receiver::start(self.receiver_addr()).await?;
         let broker = DevBroker::start(DevBrokerConfig::default()).await?;
-        let workbench = Workbench::new(self.config.as_deref(), environment, &policy, &broker, &receiver)?;
-        let topic = self.topic.clone().map_or_else(|| workbench.first_topic(), Ok)?;
-        let mut publisher = Publisher::new(broker.url(), &topic).await?;
-
-        let summary = Summary::begin(&workbench, &broker, &receiver, &topic, records.len());
-        let options = HostOptions { listen: None, engine: self.storage.engine(environment)? };
-        let host = Host::new(vec![workbench.config.clone()], options).await?;
-        let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
-        shutdown.on_signals()?;
-        let running = tokio::spawn(host.run(shutdown.clone()));
-        until_ready(&status, &shutdown).await?;
-
-        let mut progress = Progress::new(records.len(), self.patience);
-        // A record is acknowledged only after it was written, so that this is the last thing to happen to it.
-        let acknowledged = metrics.lane(&workbench.config.connector_name, &topic).acknowledged;
-        let done = || usize::try_from(acknowledged.get()).unwrap_or(usize::MAX);
-        let published = publisher.publish(&records);
-        let outcome = progress.watch(published, &done, || gone_wrong(&status), shutdown.draining()).await;
-        shutdown.drain();
-        running.await?;
-        super::print_observed(&status);
-
-        let acknowledged = done();
-        let well =
-            summary.finish(&outcome, &records, &receiver.arrived(), acknowledged, self.expect == Expect::Arrival);
-        Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        let bench = Bench { dev: &self, environment, policy, records, receiver, broker };
+        match project {
+            Some(project) => bench.watch(project).await,
+            None => {
+                let (well, _) = bench.round().await?;
+                Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+            }
+        }
     }
 
     fn receiver_addr(&self) -> SocketAddr {
         let port = if self.config.is_some() { 8080 } else { 0 };
         self.receiver.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+}
+
+/// What outlives the connector, should it start anew.
+struct Bench<'a> {
+    dev: &'a Dev,
+    environment: &'a Environment,
+    policy: Policy,
+    records: Vec<Record>,
+    receiver: Receiver,
+    broker: DevBroker,
+}
+
+/// A connector at work.
+struct Running {
+    shutdown: Shutdown,
+    host: JoinHandle<()>,
+}
+
+impl Bench<'_> {
+    /// Starts the connector, publishes the records, and says what came of them. The connector goes on if changes are waited
+    /// for.
+    async fn round(&self) -> Result<(bool, Option<Running>), Stop> {
+        let Self { dev, environment, policy, records, receiver, broker } = self;
+        let workbench = Workbench::new(dev.config.as_deref(), environment, policy, broker, receiver)?;
+        let topic = dev.topic.clone().map_or_else(|| workbench.first_topic(), Ok)?;
+        let mut publisher = Publisher::new(broker.url(), &topic).await?;
+
+        receiver.forget();
+        let summary = Summary::begin(&workbench, broker, receiver, &topic, records.len());
+        let options = HostOptions { listen: None, engine: dev.storage.engine(environment)? };
+        let host = Host::new(vec![workbench.config.clone()], options).await?;
+        let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
+        shutdown.on_signals()?;
+        let running = Running { shutdown: shutdown.clone(), host: tokio::spawn(host.run(shutdown)) };
+        until_ready(&status, &running.shutdown).await?;
+
+        let mut progress = Progress::new(records.len(), dev.patience);
+        // A record is acknowledged only after it was written, so that this is the last thing to happen to it.
+        let acknowledged = metrics.lane(&workbench.config.connector_name, &topic).acknowledged;
+        let done = || usize::try_from(acknowledged.get()).unwrap_or(usize::MAX);
+        let published = publisher.publish(records);
+        let interrupted = running.shutdown.draining();
+        let outcome = progress.watch(published, &done, || gone_wrong(&status), interrupted).await;
+        let expect_arrival = dev.expect == Expect::Arrival;
+        let running = match dev.watch {
+            true => Some(running),
+            false => {
+                running.stop().await?;
+                super::print_observed(&status);
+                None
+            }
+        };
+        let well = summary.finish(&outcome, records, &receiver.arrived(), done(), expect_arrival);
+        Ok((well, running))
+    }
+
+    /// A round after each build that works, until a signal.
+    async fn watch(&self, mut project: Project) -> Result<ExitCode, Stop> {
+        let stop = Shutdown::new();
+        stop.on_signals()?;
+        let mut running: Option<Running> = None;
+        loop {
+            let built = tokio::select! {
+                built = project.build() => built?,
+                () = stop.draining().cancelled() => break,
+            };
+            if built {
+                if let Some(running) = running.take() {
+                    running.stop().await?;
+                }
+                match self.round().await {
+                    Ok((_, now)) => running = now,
+                    Err(Stop::Usage(text)) => eprintln!("{}", text.trim_end()),
+                    Err(Stop::Failed(error)) => eprintln!("error: {error:#}"),
+                }
+            } else if running.is_some() {
+                eprintln!("the connector goes on as it is");
+            }
+            println!("watching   {} (Ctrl-C ends)", project.folder().display());
+            match project.changed(stop.draining()).await {
+                Some(path) => println!("changed    {}", path.display()),
+                None => break,
+            }
+        }
+        if let Some(running) = running {
+            running.stop().await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Running {
+    /// Ends in good order.
+    async fn stop(self) -> Result<(), Stop> {
+        self.shutdown.drain();
+        Ok(self.host.await?)
     }
 }
 

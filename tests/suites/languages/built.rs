@@ -15,7 +15,7 @@ use super::Language;
 use crate::COMMAND;
 
 /// What all guests are made from, besides their own folder and the SDKs.
-const SHARED: [&str; 3] = ["wit", "tests/tools", "host/src/cli/componentize.rs"];
+const SHARED: [&str; 4] = ["wit", "tests/tools", "host/src/cli/componentize.rs", "host/src/cli/componentize"];
 
 /// What builds leave behind in the folders of sources.
 const NO_SOURCES: [&str; 6] = ["__pycache__", "node_modules", "target", "template", "dist", ".mypy_cache"];

@@ -41,7 +41,6 @@ pub(super) async fn an_error_in_every_record_loses_none(language: Language) {
     }
 }
 
-#[expect(dead_code, reason = "for languages with promises")]
 pub(super) async fn a_promise_is_no_success(language: Language) {
     let report = Trial::new(language).await.records(records(20, &[7], "promise")).run().await;
     let mut outcomes = report.outcomes();

@@ -48,6 +48,11 @@ impl Receiver {
         Ok(Self { addr, arrived, server })
     }
 
+    /// Begins anew.
+    pub(super) fn forget(&self) {
+        *self.arrived.lock().unwrap_or_else(PoisonError::into_inner) = Arrived::default();
+    }
+
     pub(super) fn arrived(&self) -> Arrived {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -14,6 +14,9 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
     let wrong = |what: &str| Err(what.to_owned());
     match (bytes.get(..4), bytes.get(4..8)) {
         _ if bytes.is_empty() => wrong("the file is empty; build or copy it again"),
+        (Some(MAGIC), Some(MODULE)) if has_section(&bytes[8..], "component-type") => wrong(
+            "this is a core module that knows its world, and the step that makes it a component is missing; run `danube-wasm componentize` on it",
+        ),
         (Some(MAGIC), Some(MODULE)) => wrong(
             "this is a core module, not a component; build for wasm32-wasip2, or make it one with `danube-wasm componentize`",
         ),
@@ -35,6 +38,20 @@ fn is_cut(mut sections: &[u8]) -> bool {
     while let [_, rest @ ..] = sections {
         let next = length(rest).and_then(|(length, body)| body.get(length..));
         let Some(next) = next else { return true };
+        sections = next;
+    }
+    false
+}
+
+/// Whether there is a custom section whose name begins like this.
+fn has_section(mut sections: &[u8], name: &str) -> bool {
+    while let [id, rest @ ..] = sections {
+        let Some((size, body)) = length(rest) else { return false };
+        let (Some(section), Some(next)) = (body.get(..size), body.get(size..)) else { return false };
+        let is_named = |section| length(section).is_some_and(|(_, text)| text.starts_with(name.as_bytes()));
+        if *id == 0 && is_named(section) {
+            return true;
+        }
         sections = next;
     }
     false
@@ -82,20 +99,42 @@ pub(super) fn contract(engine: &wasmtime::Engine, shape: &Shape) -> Result<Contr
         };
     }
     let is = |package: &str| found.iter().any(|name| name.starts_with(package));
-    let (what, help) = if is("danube:sink/sink") {
-        (
-            "its version of the contract is not one that this host knows",
-            "build it against a supported version, or run it with a host that knows its version",
-        )
+    let sinks = found.iter().filter(|name| name.starts_with("danube:sink/sink@"));
+    let offered = sinks.filter_map(|name| split_version(name).1).max();
+    let newest = Contract::NEWEST_FIRST.iter().filter_map(|contract| split_version(contract.sink()).1).max();
+    let (what, help) = if let Some(offered) = offered {
+        if Some(offered) > newest {
+            (
+                "its version of the contract is newer than this host",
+                "run it with a newer host, or build it against the contract of this one: an SDK of this host's version",
+            )
+        } else {
+            (
+                "its version of the contract is older than what this host still runs",
+                "build it again with an SDK of this host's version",
+            )
+        }
+    } else if is("danube:sink/sink") {
+        ("its contract has no version", "build it against the contract's own WIT files, unchanged")
     } else if is("wasi:cli/run") {
         (
             "it is a program with a main function",
             "a sink is a library (in Rust: crate-type = [\"cdylib\"]) that exports the interface danube:sink/sink",
         )
+    } else if is("wasi:http/incoming-handler") || is("wasi:http/handler") {
+        (
+            "it is a server that answers HTTP requests",
+            "a sink is called with batches of records: build it for the world danube:sink/sink-connector; `danube-wasm new` writes one to start from",
+        )
+    } else if is("danube:sink/lifecycle") {
+        (
+            "it exports danube:sink/lifecycle alone",
+            "build it for the world danube:sink/sink-connector-with-lifecycle, which has danube:sink/sink as well",
+        )
     } else {
         (
             "it exports no danube:sink/sink",
-            "build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function",
+            "build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function; `danube-wasm new` writes one to start from",
         )
     };
     Err(Wrong { what: what.to_owned(), found, help })

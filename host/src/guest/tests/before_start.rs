@@ -95,6 +95,10 @@ async fn what_is_no_component_is_named() {
             wat::parse_str("(module)").unwrap(),
             "this is a core module, not a component; build for wasm32-wasip2, or make it one with `danube-wasm componentize`",
         ),
+        (
+            wat::parse_str(r#"(module (@custom "component-type:sink" "x"))"#).unwrap(),
+            "this is a core module that knows its world, and the step that makes it a component is missing; run `danube-wasm componentize` on it",
+        ),
         (whole[..6].to_vec(), "the file is truncated; build or copy it again"),
         (cut, "the file is truncated; build or copy it again"),
         (
@@ -134,6 +138,30 @@ async fn other_worlds_and_versions_are_refused_with_a_way_out() {
           supported: danube:sink/sink@0.1.0
         help: build it against a supported version, or run it with a host that knows its version"#]]
     .assert_eq(&refused(newer).await);
+    let older = Core::default().build_edited("sink-connector", &[("@0.1.0", "@0.0.9")]);
+    let refusal = refused(older).await;
+    assert!(
+        refusal.contains("older than what this host still runs") && refusal.contains("help: build it again"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn worlds_that_are_for_something_else_are_told_by_what_they_export() {
+    let exporting = |package: &str, interface: &str| {
+        let wit =
+            format!("package {package}; interface {interface} {{ go: func(); }} world w {{ export {interface}; }}");
+        let (name, version) = package.split_once('@').unwrap();
+        wrap(&wit, "w", &format!(r#"(module (func (export "{name}/{interface}@{version}#go")))"#))
+    };
+    for (package, interface, what) in [
+        ("wasi:cli@0.2.6", "run", "it is a program with a main function"),
+        ("wasi:http@0.2.6", "incoming-handler", "it is a server that answers HTTP requests"),
+        ("danube:sink@0.1.0", "lifecycle", "it exports danube:sink/lifecycle alone"),
+    ] {
+        let refusal = refused(exporting(package, interface)).await;
+        assert!(refusal.contains(what) && refusal.contains("\nhelp: "), "{refusal}");
+    }
 }
 
 #[tokio::test]
