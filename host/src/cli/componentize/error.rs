@@ -46,7 +46,9 @@ pub(super) enum Error {
         help: &'static str,
     },
     /// Names are right, types or something else is not.
-    #[error("cannot be made a component: {what}\nhelp: build it anew with the bindings of the SDK that comes with this command")]
+    #[error(
+        "cannot be made a component: {what}\nhelp: build it anew with the bindings of the SDK that comes with this command"
+    )]
     Encode {
         /// What the encoder says.
         what: String,
