@@ -61,8 +61,10 @@ macro_rules! language {
 }
 
 language!(rust: "rust" "" by "", Crash);
+language!(go: "go" "" by "go", Outcome);
+language!(c: "c" "" by "c", Crash);
 
-const ALL: &[Language] = &[rust::LANGUAGE];
+const ALL: &[Language] = &[rust::LANGUAGE, go::LANGUAGE, c::LANGUAGE];
 
 #[test]
 fn every_guest_has_its_tests() {

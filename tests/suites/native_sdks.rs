@@ -83,7 +83,7 @@ async fn a_sink_in_c_does_not_grow() {
     does_not_grow("echo-http-c").await;
 }
 
-/// Within the default limits, records of some 500 bytes with a key and an attribute go through one instance.
+/// Within a quarter of the default memory, records of some 500 bytes with a key and an attribute go through one instance.
 async fn does_not_grow(guest: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sink.wasm");
@@ -122,7 +122,7 @@ fn options(url: &str) -> InstanceOptions {
         instance: 0,
         settings: serde_json::json!({ "url": url, "topic_mappings": [] }).to_string().into(),
         env: vec![],
-        limits: InstanceLimits::default(),
+        limits: InstanceLimits { memory: 64 << 20, ..InstanceLimits::default() },
         call_timeout: Duration::from_secs(120),
         start_timeout: Duration::from_secs(120),
         gate: Arc::new(Gate::new(GateOptions::new("echo", "echo.toml", vec![Grant::parse(url).unwrap()])).unwrap()),
