@@ -17,6 +17,7 @@ mod isolation;
 mod languages;
 mod lifecycle;
 mod model;
+mod native_sdks;
 mod order;
 mod outage;
 mod probe;
