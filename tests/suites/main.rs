@@ -17,6 +17,7 @@ mod lifecycle;
 mod model;
 mod order;
 mod outage;
+mod postgres;
 mod probe;
 mod schema;
 mod secrets;
