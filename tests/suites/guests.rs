@@ -3,7 +3,7 @@
 
 use danube_wasm_tests::{for_each_guest, guests, rig::Rig};
 
-use crate::clickhouse::Server;
+use crate::{clickhouse, postgres, postgres::Release};
 
 macro_rules! has_a_test {
     ($guest:ident) => {
@@ -14,7 +14,7 @@ for_each_guest!(has_a_test);
 
 #[tokio::test]
 async fn sink_clickhouse() {
-    let (rig, server) = (Rig::start().await, Server::any().await);
+    let (rig, server) = (Rig::start().await, clickhouse::Server::any().await);
     let topic = rig.topic().await;
     server.query("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n").await;
     let connector = server.sink(&rig, &topic);
@@ -41,6 +41,16 @@ async fn sink_null() {
     let host = rig.run(std::slice::from_ref(&connector)).await;
     rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
     host.until_acknowledged(&connector, 1).await;
+}
+
+#[tokio::test]
+async fn sink_postgres() {
+    let (rig, server) = (Rig::start().await, postgres::Server::shared(Release::V15).await);
+    let (topic, database) = (rig.topic().await, server.database().await);
+    database.query("CREATE TABLE numbers (n integer)").await;
+    let _host = rig.run(&[database.sink(&rig, &topic, "numbers")]).await;
+    rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
+    database.until("SELECT n FROM numbers", "1").await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use danube_wasm_tests::{
 use crate::{COMMAND, distinct_numbers, numbered};
 
 /// Starts `danube-wasm run` with connectors.
-fn run(rig: &Rig, connectors: &[&Connector]) -> Process {
+pub(crate) fn run(rig: &Rig, connectors: &[&Connector]) -> Process {
     let files: Vec<_> = connectors.iter().map(|connector| rig.write(connector)).collect();
     let mut args = vec!["run", "--listen", "127.0.0.1:0", "--cache-dir", CACHE];
     args.extend(files.iter().map(|file| file.to_str().unwrap()));

@@ -20,6 +20,7 @@ mod model;
 mod native_sdks;
 mod order;
 mod outage;
+mod postgres;
 mod probe;
 mod schema;
 mod scripts;
