@@ -9,6 +9,7 @@ macro_rules! page {
         /// [threat-model]: crate::docs::threat_model
         /// [operations]: crate::docs::operations
         /// [dev-broker]: crate::docs::dev_broker
+        /// [writing-a-sink]: crate::docs::writing_a_sink
         /// [reference]: crate::docs::reference
         /// [host-reference]: crate::docs::host_reference
         ///
