@@ -6,8 +6,8 @@ use std::{env, fmt::Write, fs, io, path::Path};
 /// Where guests live, from this package.
 const FOLDERS: [&str; 2] = ["../guests", "guests"];
 
-/// What lies among them and is none: the tool that builds them.
-const NO_GUEST: &str = "guest-build";
+/// What lies among them and is none: the tool that builds them, and what they have in common.
+const NO_GUESTS: [&str; 2] = ["guest-build", "sink-common"];
 
 /// What is built when the tests run, as an author would build it: see suites/languages.
 const BUILT_BY_ITSELF: &str = "echo-http-rust";
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rerun-if-changed={folder}");
         packages.extend(packages_in(Path::new(folder))?);
     }
-    packages.retain(|package| package != NO_GUEST && package != BUILT_BY_ITSELF);
+    packages.retain(|package| !NO_GUESTS.contains(&package.as_str()) && package != BUILT_BY_ITSELF);
     packages.sort();
     let names: Vec<&str> = packages.iter().map(String::as_str).collect();
     let built = guest_build::build(&names)?;

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod componentize;
+mod descriptors;
 mod dev;
 mod dlq;
 mod doctor;
@@ -121,6 +122,7 @@ impl Cli {
             eprintln!("error: --log-level: {error}");
             return ExitCode::from(2);
         }
+        descriptors::raise();
         let result = match self.command {
             Command::Run(run) => run.execute(&environment).await,
             Command::Check(check) => check.execute(&environment).await,

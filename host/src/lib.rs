@@ -50,6 +50,7 @@
 //!                          again when a source changes
 //!   cli/bench.rs           what the sandbox costs, beside doing without it: bench/bed.rs is the broker that records come
 //!                          from, bench/bare.rs and bench/native.rs are what the host is held against
+//!   cli/descriptors.rs     how many files and connections the process may have open
 //!   cli/storage.rs         where compiled components are kept between runs
 //!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
 //! config.rs                the files: as written (raw.rs), resolved (Config), built (connector/build.rs)

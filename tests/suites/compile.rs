@@ -87,6 +87,24 @@ async fn a_component_that_takes_too_much_memory_is_given_up() {
     assert_eq!(reason, "takes too much memory to compile: limit 256 MiB (limits.compile_memory)");
 }
 
+/// Modules of a hundred bytes, each of which compiles to 15 MiB: a memory with something at its start and at its end.
+fn inflating(modules: usize) -> Vec<u8> {
+    const PAGES: usize = 240;
+    let byte_at = |at: &[u8]| [&[0x00, 0x41], at, &[0x0b, 0x01, b'x']].concat();
+    let data = [&[2], byte_at(&[0]).as_slice(), &byte_at(&[0xff, 0xff, 0xbf, 0x07])].concat();
+    let memory = [&[1, 0], number(PAGES).as_slice()].concat();
+    let module = [b"\0asm\x01\0\0\0".to_vec(), section(5, &memory), section(11, &data)].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module).repeat(modules)].concat()
+}
+
+#[tokio::test]
+async fn a_component_that_compiles_to_too_much_is_given_up() {
+    let component = inflating(8);
+    assert!(component.len() < 1 << 10, "{}", component.len());
+    let reason = refused(&component, r#"compile_memory = "400MiB""#).await;
+    assert_eq!(reason, "compiles to too much code: limit 100 MiB (a quarter of limits.compile_memory)");
+}
+
 #[tokio::test]
 async fn a_file_that_is_too_large_is_not_read() {
     let reason = refused(&[0; 3 << 10], r#"component_size = "2KiB""#).await;

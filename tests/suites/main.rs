@@ -15,6 +15,7 @@ mod isolation;
 mod languages;
 mod lifecycle;
 mod model;
+mod native_sdks;
 mod order;
 mod outage;
 mod probe;

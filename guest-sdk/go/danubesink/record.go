@@ -149,3 +149,8 @@ func (r *Record) OrderKey() string {
 func (r *Record) String() string {
 	return fmt.Sprintf("%s (%s, %d bytes)", r.ID(), r.Kind, len(r.payload))
 }
+
+// NewRecord makes a record with a payload, for tests of a sink. All else can be set in it.
+func NewRecord(topic string, kind PayloadKind, payload string) *Record {
+	return &Record{Topic: topic, Kind: kind, payload: payload}
+}

@@ -67,7 +67,21 @@ func inPlainWords(err error) error {
 	case semantic.Err != nil:
 		return &mistake{place, semantic.Err.Error()}
 	default:
-		return &mistake{place, fmt.Sprintf("a %s stands where a %s is expected", semantic.JSONKind, inJSON(semantic.GoType))}
+		return &mistake{place, fmt.Sprintf("a %s stands where a %s is expected", named(semantic.JSONKind), inJSON(semantic.GoType))}
+	}
+}
+
+// named says what stands in settings.
+func named(kind jsontext.Kind) string {
+	switch kind {
+	case '{':
+		return "table"
+	case '[':
+		return "list"
+	case 't', 'f':
+		return "boolean"
+	default:
+		return kind.String()
 	}
 }
 

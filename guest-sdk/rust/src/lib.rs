@@ -106,6 +106,8 @@ pub mod http;
 mod instance;
 mod json;
 pub mod log;
+#[cfg(feature = "net")]
+pub mod net;
 mod order;
 mod outcomes;
 mod record;

@@ -6,12 +6,11 @@ use danube_sink::{
     Batch, Context, Error, Outcomes, Record, Result, Sink, Waves,
     http::{self, Body, Request, Response},
 };
+use sink_common::{CallTime, position_key};
 
 use crate::{
     config::{Config, Format, Settings, Target},
-    key,
     record::Content,
-    time::CallTime,
 };
 
 /// The endpoint takes less in one request.
@@ -187,7 +186,7 @@ fn request(target: &Target, url: &str, records: &[Record], content: Content) -> 
         request = request.header("content-type", content.content_type);
     }
     if target.idempotency_key {
-        request = request.header("idempotency-key", key::of(records));
+        request = request.header("idempotency-key", position_key(records));
     }
     if target.gzip {
         return Ok(request.header("content-encoding", "gzip").bytes(content.gzip()?));

@@ -3,10 +3,8 @@
 
 mod config;
 mod connector;
-mod key;
 mod record;
 mod template;
-mod time;
 
 use connector::HttpSink;
 

@@ -183,6 +183,7 @@ pub struct Gate {
     stats: Arc<GateStats>,
     hits: Arc<LimitHits>,
     rate: Option<Arc<Rate>>,
+    resolver: Resolver,
     denials: Denials,
     script: Option<Script>,
 }
@@ -242,7 +243,7 @@ impl Gate {
         let rate = bytes_per_second.map(|bytes| Arc::new(Rate::new(bytes, hits.clone())));
         let denials = Denials::new(connector, file, "http", observer);
         let injections = inject::Injections::new(injections);
-        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, denials, script })
+        Ok(Self { grants, injections, limits, clients, of_grant, stats, hits, rate, resolver, denials, script })
     }
 
     /// The counters, which go on counting.
@@ -266,6 +267,11 @@ impl Gate {
         self.rate.as_ref()
     }
 
+    /// Where the connector's names are looked up: for whatever else it reaches.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
     /// Whether the grants allow a request. The URL must have been parsed from what is sent.
     fn check(&self, method: &Method, url: &Url) -> Result<Route, Error> {
         let target = decide::target(method, url)?;
@@ -283,6 +289,11 @@ impl Gate {
             }
             Some(_) | None => Err(self.deny(about, &subject, &denial)),
         }
+    }
+
+    /// The grant that allows a request. `None`: it is let through without one.
+    fn grant(&self, route: &Route) -> Option<&Grant> {
+        route.grant.and_then(|grant| self.grants.get(grant))
     }
 
     /// The client with the connections that a request may go out on.

@@ -37,7 +37,7 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Bytes of all memories and tables of an instance together.
+    /// Bytes of all memories and tables of an instance together, with its globals, functions and imports.
     Memory = "memory", "limits.memory";
     /// How many linear memories an instance has.
     Memories = "memories", "limits.memories";

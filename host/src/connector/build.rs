@@ -101,7 +101,7 @@ pub(crate) async fn folders(
     opened.unwrap_or_else(|cut_short| std::panic::resume_unwind(cut_short.into_panic()))
 }
 
-/// The sockets of all instances of a connector. They share rate and counters with its gate.
+/// The sockets of all instances of a connector. They share rate, counters and lookups with its gate.
 pub(super) fn sockets(config: &Config, observer: Option<Arc<Observer>>, gate: &Gate) -> Result<Arc<Sockets>, Failure> {
     let grants = config.capabilities.sockets.iter().map(|granted| socket_grant(config, granted));
     let options = SocketOptions {
@@ -109,6 +109,7 @@ pub(super) fn sockets(config: &Config, observer: Option<Arc<Observer>>, gate: &G
         observer,
         rate: gate.rate().cloned(),
         hits: gate.hits().clone(),
+        resolver: gate.resolver().clone(),
         ..SocketOptions::new(
             config.connector_name.as_str(),
             config.file.display().to_string(),

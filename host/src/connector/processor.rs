@@ -115,6 +115,7 @@ fn in_a_call(error: guest::Error) -> ProcessError {
         | guest::Error::TooLarge { .. }
         | guest::Error::CompileTimeout { .. }
         | guest::Error::CompileMemory { .. }
+        | guest::Error::CodeSize { .. }
         | guest::Error::World { .. }
         | guest::Error::Link { .. }
         | guest::Error::Engine { .. }) => ProcessError::Fatal { reason: error.to_string() },

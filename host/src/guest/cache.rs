@@ -19,7 +19,7 @@ mod folder;
 mod tests;
 
 /// What every entry begins with. Another layout gets another number.
-const MAGIC: &[u8; 16] = b"danube-wasm-aot1";
+const MAGIC: &[u8; 16] = b"danube-wasm-aot2";
 const TAG: usize = 32;
 const EXTENSION: &str = "cwasm";
 const KEY: &str = "key";

@@ -18,10 +18,14 @@ use tokio::sync::oneshot;
 
 use super::{Error, error::clip};
 
+pub(super) mod artifact;
 mod process;
 mod worker;
 
 pub(crate) use worker::{WorkerArgs, serve};
+
+/// Which part of the memory for compiling the code may have that comes of it.
+const CODE: u64 = 4;
 
 /// What a component may take until it can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,13 @@ pub struct CompileLimits {
     pub time: Duration,
     /// The most memory that compiling may take, in bytes. Kept where the compiler has a process of its own.
     pub memory: u64,
+}
+
+impl CompileLimits {
+    /// The most code, in bytes. It stays in the host's memory as long as the component is in use.
+    pub fn code(&self) -> u64 {
+        self.memory / CODE
+    }
 }
 
 impl Default for CompileLimits {
@@ -66,7 +77,7 @@ impl Compiler {
         program.map_or(Self::ThisProcess, Self::Process)
     }
 
-    /// Compiles to code that an engine of the same settings can load.
+    /// Compiles to an artifact of code that an engine of the same settings can load.
     pub(super) async fn compile(
         &self,
         engine: &wasmtime::Engine,
@@ -109,7 +120,7 @@ async fn in_this_process(engine: wasmtime::Engine, name: &str, component: Bytes)
     let (done, outcome) = oneshot::channel();
     let work = move || {
         // Nobody is there to hear it when the time was up.
-        let _ = done.send(engine.precompile_component(&component));
+        let _ = done.send(artifact::compile(&engine, &component));
     };
     let engine_failed = |message: String| Error::Engine { message };
     thread::Builder::new()

@@ -44,6 +44,7 @@ struct Inner {
     contract: Contract,
     imports: Vec<Import>,
     exports: Vec<String>,
+    weight: u64,
     pre: InstancePre<State>,
     indices: abi::Exports,
 }
@@ -99,6 +100,11 @@ impl Component {
         self.0.indices.has_lifecycle()
     }
 
+    /// What the host keeps for each instance besides its memories and tables, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        self.0.weight
+    }
+
     #[cfg(test)]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -134,6 +140,7 @@ pub(super) fn build(
     name: &str,
     sha256: String,
     compiled: &wasmtime::component::Component,
+    weight: u64,
 ) -> Result<Component, Error> {
     let path = || name.to_owned();
     let shape = compiled.component_type();
@@ -146,7 +153,7 @@ pub(super) fn build(
     let has_lifecycle = probe::exported(engine, &shape, contract.lifecycle()).is_some();
     let indices = abi::Exports::new(contract, &pre, has_lifecycle).map_err(unlinked)?;
     let name = name.to_owned();
-    Ok(Component(Arc::new(Inner { name, sha256, contract, imports, exports, pre, indices })))
+    Ok(Component(Arc::new(Inner { name, sha256, contract, imports, exports, weight, pre, indices })))
 }
 
 fn digest(bytes: &[u8], expected: Option<[u8; 32]>) -> Result<String, (String, String)> {

@@ -87,7 +87,7 @@ impl Engine {
     /// # Errors
     /// Everything that can be known before a start: [`Error::Read`], [`Error::TooLarge`], [`Error::Digest`] (checked before
     /// anything is done with the content), [`Error::NotAComponent`], [`Error::Compile`], [`Error::CompileTimeout`],
-    /// [`Error::CompileMemory`], [`Error::World`], [`Error::Link`].
+    /// [`Error::CompileMemory`], [`Error::CodeSize`], [`Error::World`], [`Error::Link`].
     pub async fn compile_file(
         &self,
         path: &Path,
@@ -121,12 +121,12 @@ impl Engine {
         if let Some(component) = self.compiled_before(name, &id).await {
             return component;
         }
-        let code = self.0.compiler.compile(&self.0.engine, name, bytes, limits).await?;
+        let artifact = self.0.compiler.compile(&self.0.engine, name, bytes, limits).await?;
         let (this, name) = (self.clone(), name.to_owned());
         blocking(move || {
-            let component = this.load(&name, &id, &code)?;
+            let component = this.load(&name, &id, &artifact)?;
             if let Some(cache) = &this.0.cache {
-                let kept = cache.store(&id, &code);
+                let kept = cache.store(&id, &artifact);
                 kept.unwrap_or_else(
                     |error| tracing::warn!(folder = %cache.path().display(), %error, "compiled code is not kept"),
                 );
@@ -144,8 +144,8 @@ impl Engine {
         }
         let (this, name, id) = (self.clone(), name.to_owned(), id.clone());
         let loaded = blocking(move || {
-            let Some(code) = this.0.cache.as_ref().and_then(|cache| cache.load(&id)) else { return Ok(None) };
-            match this.load(&name, &id, &code) {
+            let Some(artifact) = this.0.cache.as_ref().and_then(|cache| cache.load(&id)) else { return Ok(None) };
+            match this.load(&name, &id, &artifact) {
                 Err(Error::Engine { message }) => {
                     tracing::warn!(component = name, "kept code does not load, and is compiled anew: {message}");
                     Ok(None)
@@ -157,14 +157,16 @@ impl Engine {
     }
 
     /// [`Error::Engine`]: the code is none of this engine.
-    fn load(&self, name: &str, id: &CodeId, code: &[u8]) -> Result<Component, Error> {
+    fn load(&self, name: &str, id: &CodeId, artifact: &[u8]) -> Result<Component, Error> {
         let Inner { engine, linker, .. } = &*self.0;
+        let no_code = || Error::Engine { message: "the compiler gave no code".into() };
+        let (code, weight) = compile::artifact::parts(artifact).ok_or_else(no_code)?;
         #[expect(unsafe_code, reason = "there is no other way to keep code between runs")]
         // SAFETY: loading native code is as safe as the code is. This comes from the compiler that this host has just run
         // for itself, or from the cache, which gives out only what this user's host wrote and no one has changed since.
         let compiled = unsafe { wasmtime::component::Component::deserialize(engine, code) };
         let compiled = compiled.map_err(|error| Error::Engine { message: clip(format!("{error:#}")) })?;
-        let component = component::build(engine, linker, name, id.sha256.clone(), &compiled)?;
+        let component = component::build(engine, linker, name, id.sha256.clone(), &compiled, weight)?;
         let mut in_use = self.in_use();
         in_use.retain(|_, component| component.upgrade().is_some());
         in_use.insert((name.to_owned(), id.sha256.clone()), component.downgrade());

@@ -138,6 +138,14 @@ pub enum Error {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// Compiling gave more code than the limit.
+    #[error("`{path}` compiles to too much code: limit {} (a quarter of limits.compile_memory)", Size(*limit))]
+    CodeSize {
+        /// The file.
+        path: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The component does not export a sink that this host can call.
     #[error(
         "`{path}` is not a sink connector for this host: {what}\n  exports: {found}\n  supported: {supported}\nhelp: {help}"
@@ -197,7 +205,7 @@ impl Error {
         match self {
             Self::TooLarge { .. } => Some(Limit::ComponentSize),
             Self::CompileTimeout { .. } => Some(Limit::CompileTime),
-            Self::CompileMemory { .. } => Some(Limit::CompileMemory),
+            Self::CompileMemory { .. } | Self::CodeSize { .. } => Some(Limit::CompileMemory),
             Self::Retryable { .. }
             | Self::Rejected { .. }
             | Self::Fatal { .. }

@@ -68,6 +68,7 @@ impl Instance {
     pub async fn start(component: &Component, options: &InstanceOptions) -> Result<Self, Error> {
         let InstanceOptions { connector_name, instance, settings, call_timeout, start_timeout, .. } = options;
         let mut store = State::store(component.engine(), options);
+        store.data_mut().memory.take(component.weight())?;
         let starting = async {
             let guest = component.instantiate(&mut store).await?;
             let answer = guest.initialize(&mut store, connector_name, *instance, settings.expose_secret()).await?;

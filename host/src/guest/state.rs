@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCt
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 
-use super::{InstanceLimits, InstanceOptions};
+use super::{Error, InstanceLimits, InstanceOptions};
 use crate::capability::{
     files::{Files, FilesView},
     http::{Session, WasiHooks},
@@ -120,7 +120,7 @@ impl WasiTlsView for State {
     }
 }
 
-/// All linear memories and tables of one instance together, in bytes.
+/// All linear memories and tables of one instance together, with what its core modules keep with the host, in bytes.
 #[derive(Debug)]
 pub(super) struct MemoryAccount {
     limits: InstanceLimits,
@@ -134,6 +134,19 @@ pub(super) struct MemoryAccount {
 impl MemoryAccount {
     fn new(limits: InstanceLimits, hits: Arc<LimitHits>) -> Self {
         Self { limits, hits, used: 0, last: 0, refused: false }
+    }
+
+    /// Counts what the host keeps for the instance besides, before any of it is there.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]: it is not to be.
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), Error> {
+        self.used = self.used.saturating_add(bytes);
+        if self.used <= self.limits.memory {
+            return Ok(());
+        }
+        self.hits.hit(Limit::Memory);
+        Err(Error::OutOfMemory { limit: self.limits.memory })
     }
 
     /// Bytes in use.

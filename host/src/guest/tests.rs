@@ -123,7 +123,8 @@ async fn records_go_in_and_verdicts_come_out_in_order() {
     let verdicts = writes.process_batch(&batch(&["a", "b"]), None).await.unwrap();
     assert_eq!(verdicts, [Verdict::Written, Verdict::Written]);
     assert!(writes.is_usable());
-    assert_eq!(writes.memory_bytes(), 2 * 65536);
+    // Its two pages, and what its modules take of the host.
+    assert!((131_072..147_456).contains(&writes.memory_bytes()), "{}", writes.memory_bytes());
 }
 
 #[tokio::test]

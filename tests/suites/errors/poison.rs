@@ -105,10 +105,11 @@ async fn a_guest_that_dies_of_everything_is_held_back_and_its_records_are_kept()
     rig.publish(&topic, numbered(40)).await;
     host.until_reported(&connector, "the guest crashed").await;
     let starts = || host.count("danube_wasm_instances_started_total", connector.name());
-    // Longer than the broker takes to give up a record. A hot loop makes thousands of instances in that time.
+    // Longer than the broker takes to give up a record. With pauses of 20 to 200 ms there are about a thousand instances in
+    // that time, in a hot loop ten thousands.
     let before = starts();
     tokio::time::sleep(SCALED_ACK_TIMEOUT * 9).await;
-    assert!(starts() - before < 1000.0, "{} instances", starts() - before);
+    assert!(starts() - before < 4000.0, "{} instances", starts() - before);
     assert!(!host.report(connector.name()).ready);
     let it = rig.subscription(topic.name());
     assert_eq!((it.acked, it.exhausted), (0, 0), "everything is owed");

@@ -7,6 +7,7 @@ use super::{Bystander, Row, attempt, expecting, grant, probe};
 
 const SYNTAX: &str = "header: HeaderError::InvalidSyntax";
 const FORBIDDEN: &str = "header: HeaderError::Forbidden";
+const INTERNAL: &str = "ErrorCode::InternalError";
 
 /// A header, what the contract's import says of it, and what `wasi:http` does.
 const HEADERS: &[(&str, &str, &str, &str)] = &[
@@ -28,6 +29,17 @@ const HEADERS: &[(&str, &str, &str, &str)] = &[
     ("te", "trailers", "invalid: the header `te` is set by the host", FORBIDDEN),
     ("trailer", "x-any", "invalid: the header `trailer` is set by the host", FORBIDDEN),
     ("expect", "100-continue", "invalid: the header `expect` is set by the host", FORBIDDEN),
+    // Servers that make variables of headers can't tell these from the host's own.
+    ("content_length", "3", "invalid: the header `content_length` is set by the host", FORBIDDEN),
+    ("transfer_encoding", "chunked", "invalid: the header `transfer_encoding` is set by the host", FORBIDDEN),
+    ("transfer.Encoding", "chunked", "invalid: the header `transfer.encoding` is set by the host", FORBIDDEN),
+    ("proxy_authorization", "Basic x", "invalid: the header `proxy_authorization` is set by the host", FORBIDDEN),
+    // The grant is for `POST` below one path.
+    ("x-http-method-override", "DELETE", "invalid: the header `x-http-method-override` asks for", INTERNAL),
+    ("X-HTTP-Method", "DELETE", "invalid: the header `x-http-method` asks for another method", INTERNAL),
+    ("x_method_override", "DELETE", "invalid: the header `x_method_override` asks for another method", INTERNAL),
+    ("x-original-url", "/admin", "invalid: the header `x-original-url` asks for another path", INTERNAL),
+    ("x-rewrite-url", "/admin", "invalid: the header `x-rewrite-url` asks for another path", INTERNAL),
     (":authority", "localhost", "invalid: `:authority` is not a header name", SYNTAX),
     (":path", "/admin", "invalid: `:path` is not a header name", SYNTAX),
     (":method", "DELETE", "invalid: `:method` is not a header name", SYNTAX),

@@ -15,6 +15,7 @@ use crate::{COMMAND, numbered};
 /// What the host adds to requests for `/vault/`, and what only signs those for `/s3/`.
 const VARIABLES: [(&str, &str); 2] = [("ADDED", "added-secret"), ("SIGNING", "signing-secret")];
 
+const COPIED: &str = "invalid: the header `x-amz-";
 const TAKEN: &str = "invalid: the header `authorization` is set by the host for this URL";
 
 fn table(keys: &[(&str, &str)]) -> Table {
@@ -68,6 +69,8 @@ fn rows(url: &str, closed: &str) -> Vec<Row> {
         let refused = "ErrorCode::InternalError(Some(\"the header `authorization` is set by the host";
         row(&format!("wasi:http, its own {name}"), json!({ "wasi_http": with("/vault/a", name, "mine") }), refused);
     }
+    row("a source to copy", json!({ "http": with("/s3/a", "x-amz-copy-source", "/other/secret") }), COPIED);
+    row("a source to move", json!({ "http": with("/s3/a", "X-Amz-Rename-Source", "/other/secret") }), COPIED);
     row("an empty one", json!({ "http": with("/vault/a", "authorization", "") }), TAKEN);
     row("one in the signature's place", json!({ "http": with("/s3/a", "authorization", "mine") }), TAKEN);
     row("a date to sign", json!({ "http": with("/s3/a", "x-amz-date", "20200101T000000Z") }), "invalid: the header");

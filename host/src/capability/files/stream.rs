@@ -14,8 +14,8 @@ use wasmtime_wasi::{
 
 use super::{
     Folder,
-    account::Hold,
     change::{Place, Result},
+    wasi::Kept,
 };
 
 /// The most that one write may bring, in bytes.
@@ -24,7 +24,7 @@ const CHUNK: usize = 64 << 10;
 /// Reading, with the file kept in the account.
 pub(super) struct Reading {
     pub(super) stream: DynInputStream,
-    pub(super) _hold: Option<Arc<Hold>>,
+    pub(super) _kept: Option<Arc<Kept>>,
 }
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl InputStream for Reading {
 pub(super) struct Writing {
     folder: Arc<Folder>,
     file: Arc<fs::File>,
-    hold: Option<Arc<Hold>>,
+    kept: Option<Arc<Kept>>,
     place: Place,
     state: State,
 }
@@ -66,8 +66,8 @@ enum State {
 }
 
 impl Writing {
-    pub(super) fn new(folder: Arc<Folder>, file: Arc<fs::File>, hold: Option<Arc<Hold>>, place: Place) -> Self {
-        Self { folder, file, hold, place, state: State::Ready }
+    pub(super) fn new(folder: Arc<Folder>, file: Arc<fs::File>, kept: Option<Arc<Kept>>, place: Place) -> Self {
+        Self { folder, file, kept, place, state: State::Ready }
     }
 
     fn failure(&mut self) -> StreamResult<()> {
@@ -104,11 +104,11 @@ impl OutputStream for Writing {
         if !matches!(self.state, State::Ready) || bytes.len() > CHUNK {
             return Err(StreamError::trap("more was written than `check-write` allows"));
         }
-        let (folder, file, hold) = (self.folder.clone(), self.file.clone(), self.hold.clone());
+        let (folder, file, kept) = (self.folder.clone(), self.file.clone(), self.kept.clone());
         let mut place = self.place;
         self.state = State::Busy(tokio::task::spawn_blocking(move || {
             let written = write_all(&folder, &file, &bytes, &mut place);
-            drop(hold);
+            drop(kept);
             (place, written)
         }));
         Ok(())

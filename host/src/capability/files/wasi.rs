@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, sync::Arc};
 
 use cap_std::fs::Dir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::{
     filesystem::{Descriptor, Dir as OpenDir, File, OpenMode, WasiFilesystemCtxView},
@@ -29,6 +30,10 @@ use super::{
 /// memory of the host's.
 const MOST_LISTED: usize = 100_000;
 
+/// The most files and folders that an instance has open. Each takes one of the few descriptors that the process has for all
+/// connectors, be it by a stream only.
+pub(super) const MOST_OPEN: usize = 100;
+
 /// What an instance has open in the granted folders.
 pub(crate) struct Files {
     folders: Folders,
@@ -36,6 +41,7 @@ pub(crate) struct Files {
     open: HashMap<u32, Entry>,
     /// How many names each listing began with.
     listings: HashMap<u32, usize>,
+    places: Arc<Semaphore>,
     pub(super) most_listed: usize,
 }
 
@@ -44,12 +50,20 @@ struct Entry {
     folder: Arc<Folder>,
     /// How deep it is within the folder.
     level: usize,
-    hold: Option<Arc<Hold>>,
+    /// The granted folders themselves need none.
+    kept: Option<Arc<Kept>>,
+}
+
+/// What goes when the last handle and the last stream of something open are gone.
+pub(super) struct Kept {
+    _hold: Option<Hold>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Files {
     pub(crate) fn new(folders: Folders) -> Self {
-        Self { folders, open: HashMap::new(), listings: HashMap::new(), most_listed: MOST_LISTED }
+        let places = Arc::new(Semaphore::new(MOST_OPEN));
+        Self { folders, open: HashMap::new(), listings: HashMap::new(), places, most_listed: MOST_LISTED }
     }
 }
 
@@ -97,11 +111,11 @@ impl FilesView<'_> {
     }
 
     fn writing(&mut self, fd: &Fd, place: Place) -> FsResult<Resource<DynOutputStream>> {
-        let (Entry { folder, hold, .. }, file) = self.file(fd)?;
+        let (Entry { folder, kept, .. }, file) = self.file(fd)?;
         if folder.account.is_none() {
             return Err(ErrorCode::NotPermitted.into());
         }
-        let stream: DynOutputStream = Box::new(Writing::new(folder, file, hold, place));
+        let stream: DynOutputStream = Box::new(Writing::new(folder, file, kept, place));
         Ok(self.wasi.table.push(stream)?)
     }
 }
@@ -116,7 +130,7 @@ impl preopens::Host for FilesView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Fd, String)>> {
         let folders = self.files.folders.0.clone();
         let opened = folders.iter().map(|folder| {
-            let entry = Entry { folder: folder.clone(), level: 0, hold: None };
+            let entry = Entry { folder: folder.clone(), level: 0, kept: None };
             Ok((self.push(Descriptor::Dir(folder.dir.clone()), entry)?, folder.guest.clone()))
         });
         opened.collect()
@@ -138,9 +152,9 @@ impl types::Host for FilesView<'_> {
 
 impl HostDescriptor for FilesView<'_> {
     fn read_via_stream(&mut self, fd: Fd, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
-        let Entry { hold, .. } = self.entry(&fd)?;
+        let Entry { kept, .. } = self.entry(&fd)?;
         let stream = self.wasi.read_via_stream(fd, offset)?;
-        let stream: DynInputStream = Box::new(Reading { stream: self.wasi.table.delete(stream)?, _hold: hold });
+        let stream: DynInputStream = Box::new(Reading { stream: self.wasi.table.delete(stream)?, _kept: kept });
         Ok(self.wasi.table.push(stream)?)
     }
 
@@ -171,14 +185,16 @@ impl HostDescriptor for FilesView<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<Fd> {
         let (folder, at) = self.at(&fd, path)?;
+        let place = self.files.places.clone().try_acquire_owned().map_err(|_| ErrorCode::InsufficientMemory)?;
         let (perms, level, follow) = (folder.dir.perms, at.depth(), path_flags.contains(PathFlags::SYMLINK_FOLLOW));
         let there = folder.clone();
         let opened = blocking(move || there.open_at(&at, follow, how, flags)).await?;
         let (descriptor, hold) = match opened {
             Opened::Dir(dir) => (Descriptor::Dir(OpenDir::new(dir, perms, OpenMode::READ, false)), None),
-            Opened::File(file, hold) => (Descriptor::File(file), hold.map(Arc::new)),
+            Opened::File(file, hold) => (Descriptor::File(file), hold),
         };
-        self.push(descriptor, Entry { folder, level, hold }).map_err(FsError::trap)
+        let kept = Some(Arc::new(Kept { _hold: hold, _place: place }));
+        self.push(descriptor, Entry { folder, level, kept }).map_err(FsError::trap)
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {

@@ -6,7 +6,10 @@ use std::{cmp::Reverse, slice, sync::Arc, time::SystemTime};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::{Error, Gate, Route, message::HOST_ONLY};
+use super::{
+    Error, Gate, Route,
+    message::{HOST_ONLY, given_as},
+};
 use crate::capability::destination::{Grant, Target};
 
 mod sign;
@@ -141,10 +144,16 @@ impl Additions<'_> {
         })
     }
 
-    /// Refuses a guest's own headers where the host sets them.
+    /// Refuses a guest's own headers where the host sets them, and those by which a signed request would reach another
+    /// object than the one in its URL.
     pub(super) fn refuse_own(&self, given: &HeaderMap) -> Result<(), Error> {
-        match self.claimed().find(|name| given.contains_key(*name)) {
-            Some(name) => Err(Error::InvalidRequest(format!("the header `{name}` is set by the host for this URL"))),
+        if let Some(name) = self.claimed().find_map(|name| given_as(given, name)) {
+            return Err(Error::InvalidRequest(format!("the header `{name}` is set by the host for this URL")));
+        }
+        match self.signer().and_then(|_| sign::OTHER_OBJECT.iter().find(|name| given.contains_key(*name))) {
+            Some(name) => Err(Error::InvalidRequest(format!(
+                "the header `{name}` names another object than the URL; the host does not sign that"
+            ))),
             None => Ok(()),
         }
     }

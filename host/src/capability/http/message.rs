@@ -7,7 +7,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::{Error, Limits};
-use crate::capability::limit::Limit;
+use crate::capability::{destination::Grant, limit::Limit};
 
 /// The longest URL, in bytes.
 const URL_LIMIT: usize = 16 * 1024;
@@ -34,6 +34,16 @@ pub(super) const HOST_ONLY: [HeaderName; 13] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// Headers by which frameworks let a client ask for another method than that of the request.
+static OTHER_METHOD: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+];
+/// The same for the path.
+static OTHER_PATH: [HeaderName; 2] =
+    [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-rewrite-url")];
 
 /// A request as the contract has it.
 #[derive(Debug, Clone)]
@@ -115,10 +125,39 @@ pub(super) fn headers(given: &[(String, String)]) -> Result<HeaderMap, Error> {
 
 /// Refuses headers that belong to the connection.
 pub(super) fn check_owned(headers: &HeaderMap) -> Result<(), Error> {
-    match HOST_ONLY.iter().find(|name| headers.contains_key(*name)) {
+    match HOST_ONLY.iter().find_map(|owned| given_as(headers, owned)) {
         Some(name) => Err(Error::InvalidRequest(format!("the header `{name}` is set by the host"))),
         None => Ok(()),
     }
+}
+
+/// Refuses headers that ask for something else than what `grant` has allowed. Without one nothing but the request's own
+/// method and path was looked at, either.
+pub(super) fn check_overrides(headers: &HeaderMap, grant: Option<&Grant>) -> Result<(), Error> {
+    let limits_method = grant.is_none_or(|grant| grant.methods().is_some());
+    let limits_path = grant.is_none_or(|grant| grant.path() != "/");
+    let method = OTHER_METHOD.iter().filter(|_| limits_method).map(|name| (name, "method"));
+    let path = OTHER_PATH.iter().filter(|_| limits_path).map(|name| (name, "path"));
+    for (name, what) in method.chain(path) {
+        if let Some(name) = given_as(headers, name) {
+            return Err(Error::InvalidRequest(format!(
+                "the header `{name}` asks for another {what} than the one that is granted"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether some servers can't tell these names apart: CGI and its heirs hand headers over as variables, `HTTP_X_KEY` for
+/// `x-key` as for `x_key`.
+pub(super) fn is_alike(name: &HeaderName, other: &HeaderName) -> bool {
+    let letter = |byte: u8| if byte.is_ascii_alphanumeric() { byte } else { b'-' };
+    name.as_str().bytes().map(letter).eq(other.as_str().bytes().map(letter))
+}
+
+/// The first of the names that is like this one.
+pub(super) fn given_as<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderName> {
+    headers.keys().find(|given| is_alike(given, name))
 }
 
 /// Takes a `content-length` out of the headers: the client writes it anew, from the length that the body is held to.

@@ -107,6 +107,7 @@ impl Session {
         let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.gate.check_headers(headers.len(), bytes)?;
         let mut headers = message::headers(&headers)?;
+        message::check_overrides(&headers, self.gate.grant(&route))?;
         let uri = message::uri(url)?;
         let additions = self.gate.additions(&route);
         additions.refuse_own(&headers)?;

@@ -40,7 +40,9 @@ impl WasiHooks {
 impl WasiHttpHooks for WasiHooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // A guest says by `content-length` how much it will write, and wasmtime holds it to that.
-        Arc::new(|name: &HeaderName| *name != header::CONTENT_LENGTH && message::HOST_ONLY.contains(name))
+        Arc::new(|name: &HeaderName| {
+            *name != header::CONTENT_LENGTH && message::HOST_ONLY.iter().any(|owned| message::is_alike(name, owned))
+        })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
@@ -79,6 +81,7 @@ impl Session {
         self.gate.check_headers(parts.headers.len(), message::byte_size(&parts.headers))?;
         let length = message::take_length(&mut parts.headers)?;
         message::check_owned(&parts.headers)?;
+        message::check_overrides(&parts.headers, self.gate.grant(&route))?;
         self.gate.additions(&route).refuse_own(&parts.headers)?;
         parts.uri = message::uri(url)?;
         Ok((route, length))

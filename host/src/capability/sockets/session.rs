@@ -24,10 +24,6 @@ use crate::capability::{
     limit::Limit,
 };
 
-/// How many names an instance may look up at once. Each may take a thread of the host for as long as the system's
-/// resolver likes.
-const LOOKUPS: usize = 4;
-
 /// One instance's share of a connector's sockets. Clones are the same share.
 #[derive(Clone)]
 pub struct SocketSession(Arc<Inner>);
@@ -35,7 +31,6 @@ pub struct SocketSession(Arc<Inner>);
 struct Inner {
     sockets: Arc<Sockets>,
     known: Mutex<Known>,
-    lookups: Arc<Semaphore>,
     tls: Arc<Semaphore>,
 }
 
@@ -57,8 +52,7 @@ impl fmt::Debug for SocketSession {
 impl SocketSession {
     pub(super) fn new(sockets: Arc<Sockets>) -> Self {
         let tls = Arc::new(Semaphore::new(sockets.open.min(Semaphore::MAX_PERMITS)));
-        let lookups = Arc::new(Semaphore::new(LOOKUPS));
-        Self(Arc::new(Inner { sockets, known: Mutex::default(), lookups, tls }))
+        Self(Arc::new(Inner { sockets, known: Mutex::default(), tls }))
     }
 
     pub(super) fn sockets(&self) -> &Sockets {
@@ -217,23 +211,12 @@ impl SocketSession {
         if allowed.is_empty() { Err(LookupError::Unresolved) } else { Ok(allowed) }
     }
 
-    /// Asks the resolver, not too often at once: the place is free again when it has answered, not when the guest has
-    /// lost interest. No addresses: there is no such name, or nobody knows now.
+    /// No addresses: there is no such name, or nobody knows now.
     async fn ask(&self, name: &str) -> Vec<IpAddr> {
-        let place = self.0.lookups.clone().acquire_owned().await;
-        let (resolver, asked) = (self.sockets().resolver.clone(), name.to_owned());
-        let answer = tokio::spawn(async move {
-            let _place = place;
-            resolver.lookup(&asked).await
-        });
-        match answer.await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                tracing::debug!(connector = %self.sockets().denials.connector(), name, %error, "can't resolve");
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
-        }
+        self.sockets().resolver.lookup(name).await.unwrap_or_else(|error| {
+            tracing::debug!(connector = %self.sockets().denials.connector(), name, %error, "can't resolve");
+            Vec::new()
+        })
     }
 }
 

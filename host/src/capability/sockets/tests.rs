@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use tokio::sync::Notify;
 use wasmtime_wasi::p2::bindings::sockets::{
     network::{ErrorCode, IpAddressFamily},
     tcp::HostTcpSocket as _,
@@ -248,39 +247,6 @@ async fn an_instance_has_so_many_sockets_open_and_no_more() {
     assert!(guest.tcp(IpAddressFamily::Ipv4).is_ok());
     assert_eq!(sockets.hits.count(Limit::OpenSockets), 4);
     assert_eq!(capture.text().matches("`limits.open_connections` sets it").count(), 1);
-}
-
-#[tokio::test]
-async fn an_instance_keeps_few_of_the_host_s_threads_busy_with_names() {
-    let (asked, answer) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
-    let (count, wait) = (asked.clone(), answer.clone());
-    let slow = Resolver::from_fn(move |_| {
-        count.fetch_add(1, Ordering::SeqCst);
-        let wait = wait.clone();
-        async move {
-            wait.notified().await;
-            Ok(vec![ip("1.1.1.1")])
-        }
-    });
-    let sockets = open(SocketOptions { resolver: slow, ..sockets(&["tcp://*.x.example:1"]) });
-    let session = sockets.session();
-    // Begun and given up: the resolver still works on each that it was asked.
-    for n in 0..20 {
-        let lookup = session.clone();
-        let waiting = async move { lookup.lookup(&format!("{n}.x.example")).await };
-        let brief = std::time::Duration::from_millis(5);
-        assert!(tokio::time::timeout(brief, waiting).await.is_err());
-    }
-    assert_eq!(asked.load(Ordering::SeqCst), 4);
-    answer.notify_waiters();
-    let lookup = session.lookup("last.x.example");
-    let answered = async {
-        while asked.load(Ordering::SeqCst) < 5 {
-            tokio::task::yield_now().await;
-        }
-        answer.notify_one();
-    };
-    assert_eq!(tokio::join!(lookup, answered).0, Ok(vec![ip("1.1.1.1")]));
 }
 
 #[test]

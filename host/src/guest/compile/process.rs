@@ -33,6 +33,9 @@ pub(super) async fn compile(
         message: format!("cannot run a compiler (`{} compile`): {error}", program.display()),
     };
     let (status, code, words) = run(program, component, limits).await.map_err(failed)?;
+    if code.len() as u64 > limits.code() {
+        return Err(Error::CodeSize { path: name.to_owned(), limit: limits.code() });
+    }
     judge(name, status, &words, limits)?;
     Ok(code)
 }
@@ -54,7 +57,7 @@ async fn run(program: &Path, component: Bytes, limits: &CompileLimits) -> io::Re
         // Left open until the end: it tells the compiler that it is still wanted.
         stdin
     };
-    let room = limits.memory;
+    let room = limits.code();
     let (_stdin, code, words) = tokio::join!(hand_over, read(stdout, room), read(stderr, WORDS));
     let (code, words) = (code?, words?);
     if code.len() as u64 > room {

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 
-use super::CompileLimits;
+use super::{CompileLimits, artifact};
 use crate::guest::engine;
 
 /// How it ends when the component is to blame.
@@ -71,7 +71,7 @@ fn work(args: &WorkerArgs) -> Result<(), Failure> {
     thread::spawn(end_with_the_host);
     let engine = wasmtime::Engine::new(&engine::config());
     let engine = engine.map_err(|error| io::Error::other(format!("{error:#}")))?;
-    let code = engine.precompile_component(&component).map_err(|error| Failure::Component(format!("{error:#}")))?;
+    let code = artifact::compile(&engine, &component).map_err(|error| Failure::Component(format!("{error:#}")))?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(&code)?;
     Ok(stdout.flush()?)

@@ -210,6 +210,50 @@ async fn whose_answers_grow_when_they_are_taken() {
     all(vec![("long texts", shared(100_000, 10_000), fuel), ("many short ones", shared(64, 140_000), fuel)]).await;
 }
 
+/// A guest with a core module in it that is instantiated so many times besides.
+fn crowded(module: &str, instances: u32) -> Vec<u8> {
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let section = |id: u8, content: &[u8]| [&[id], number(content.len()).as_slice(), content].concat();
+    let guest = Core::default().build();
+    let parsed = wasmtime_environ::wasmparser::Parser::new(0).parse_all(&guest).map(Result::unwrap);
+    let modules = parsed.filter(|part| matches!(part, wasmtime_environ::wasmparser::Payload::ModuleSection { .. }));
+    let index = number(modules.count());
+    let instance = [&[0], index.as_slice(), &[0]].concat().repeat(instances as usize);
+    let module = wat::parse_str(module).unwrap();
+    [guest, section(1, &module), section(2, &[number(instances as usize), instance].concat())].concat()
+}
+
+/// What wasmtime keeps for instances of core modules is no memory of theirs, and can be a thousand times their file.
+#[tokio::test]
+async fn whose_modules_are_many_and_large_inside() {
+    let globals = |count: usize| format!("(module {})", "(global i64 (i64.const 1))".repeat(count));
+    let functions = |count: usize| {
+        format!("(module (func) {})", (0..count).map(|n| format!("(export \"{n}\" (func 0))")).collect::<String>())
+    };
+    let tables = format!("(module {})", "(table 0 funcref)".repeat(9));
+    let out_of_memory = "out of memory: limit 4 MiB (limits.memory)";
+    all(vec![
+        ("globals", crowded(&globals(10_000), 30), out_of_memory),
+        ("tables", crowded(&tables, 500), "too many tables: limit 1000 (limits.tables)"),
+    ])
+    .await;
+    // What is there once, and what fits, does no harm.
+    let component = compile(crowded(&globals(10_000), 10)).await.unwrap();
+    assert!((1_600_000..1_800_000).contains(&component.weight()), "{}", component.weight());
+    let instance = Instance::start(&component, &options(vec![])).await.unwrap();
+    assert!(instance.memory_bytes() > component.weight());
+    let component = compile(crowded(&functions(1000), 1)).await.unwrap();
+    assert!(component.weight() < 100_000, "{}", component.weight());
+}
+
 #[tokio::test]
 async fn that_hoard_handles_of_their_own() {
     let endless = |make: &str| Core::processing(format!("(loop {make} (br 0)) unreachable"));

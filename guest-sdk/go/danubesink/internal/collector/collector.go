@@ -14,8 +14,8 @@ const (
 	off = -1
 	// While a sink works, a collection begins when the heap has grown by so many percent since the last one.
 	growth = 100
-	// The heap, live and not, above which it is collected before a call ends. With the default limit of 64 MiB an instance
-	// has then some 40 MiB for the next batch and what is made of it.
+	// The heap, live and not, above which it is collected before a call ends, so that a limit of 64 MiB leaves most of it to
+	// the next batch.
 	collectAbove = 16 << 20
 )
 

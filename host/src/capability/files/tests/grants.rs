@@ -114,6 +114,33 @@ async fn the_names_in_open_listings_are_bounded() {
 }
 
 #[tokio::test]
+async fn the_files_that_are_open_are_bounded() {
+    let rig = Rig::with(QUOTA, NEVER, |host| fs::write(host.join("in/a"), "a").unwrap());
+    let mut guest = rig.guest();
+    let (input, spool) = (again(&guest.input), again(&guest.spool));
+    let read = (OpenFlags::empty(), DescriptorFlags::READ);
+    let first = guest.open_in(&input, "a", read.0, read.1).await.unwrap();
+    // A file stays open by its stream, whether it may be written or not.
+    let stream = guest.view().read_via_stream(again(&first), 0).unwrap();
+    guest.close(&first);
+    for n in 1..wasi::MOST_OPEN {
+        if n % 2 == 0 {
+            guest.open_in(&input, "a", read.0, read.1).await.unwrap();
+        } else {
+            guest.create("b").await.unwrap();
+        }
+    }
+    for dir in [&input, &spool] {
+        let refused = guest.open_in(dir, ".", OpenFlags::DIRECTORY, DescriptorFlags::READ).await.err();
+        assert_eq!(refused, Some(ErrorCode::InsufficientMemory));
+    }
+    // Another instance has its own, and what is closed is free again.
+    assert!(rig.guest().create("b").await.is_ok());
+    drop(guest.table.delete(stream).unwrap());
+    guest.open_in(&input, "a", read.0, read.1).await.unwrap();
+}
+
+#[tokio::test]
 async fn folders_below_can_be_listed() {
     let rig = Rig::with(QUOTA, NEVER, |host| fs::create_dir_all(host.join("spool/a/b")).unwrap());
     let mut guest = rig.guest();

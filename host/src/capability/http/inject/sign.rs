@@ -27,6 +27,10 @@ pub(super) static HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-security-token"),
 ];
 
+/// Headers by which S3 reads an object wherever these keys may read one, and writes it to where the URL says.
+pub(super) static OTHER_OBJECT: [HeaderName; 2] =
+    [HeaderName::from_static("x-amz-copy-source"), HeaderName::from_static("x-amz-rename-source")];
+
 /// What S3 percent-encodes in a path.
 const S3: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

@@ -157,7 +157,9 @@ async fn responses_end_in_time_and_give_back_their_place() {
 async fn connection_headers_are_the_host_s() {
     let server = Server::start(echo()).await;
     let forbidden = WasiHooks::new(open(&server)).forbidden_header_filter();
-    for name in ["host", "connection", "transfer-encoding", "te", "upgrade", "expect"] {
+    for name in
+        ["host", "connection", "transfer-encoding", "te", "upgrade", "expect", "content_length", "proxy_connection"]
+    {
         assert!(forbidden(&name.parse().unwrap()), "{name}");
     }
     for name in ["content-length", "authorization", "cookie"] {

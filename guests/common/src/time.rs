@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const SPARE: u32 = 10;
 
 /// What is left for requests in one call.
-pub(crate) struct CallTime {
+pub struct CallTime {
     started: Instant,
     usable: Duration,
     /// How long a request may take by the settings.
@@ -17,17 +17,17 @@ pub(crate) struct CallTime {
 
 impl CallTime {
     /// Starts to count. `limit` is when the host ends the call, `timeout` how long a request may take.
-    pub(crate) fn start(limit: Duration, timeout: Duration) -> Self {
+    pub fn start(limit: Duration, timeout: Duration) -> Self {
         Self { started: Instant::now(), usable: limit - limit / SPARE, timeout, slowest: Duration::ZERO }
     }
 
     /// How long requests may take that start now.
-    pub(crate) fn timeout(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         self.timeout.min(self.left())
     }
 
     /// Sends requests and remembers how long that took.
-    pub(crate) fn spend<T>(&mut self, send: impl FnOnce() -> T) -> T {
+    pub fn spend<T>(&mut self, send: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let answer = send();
         self.slowest = self.slowest.max(begun.elapsed());
@@ -35,7 +35,7 @@ impl CallTime {
     }
 
     /// Whether it is too late to send more: what is left is neither a whole timeout nor twice what the slowest took.
-    pub(crate) fn is_short(&self) -> bool {
+    pub fn is_short(&self) -> bool {
         self.left() <= self.timeout.min(self.slowest * 2)
     }
 

@@ -12,12 +12,13 @@ const MAX_LENGTH: usize = 200;
 /// The key of a request that carries `records`, all of one topic: `topic@offsets`, or `topic-part-N@offsets` for each
 /// partition with `;` between them, where the offsets are rising runs such as `5-9,12`. A long one becomes
 /// `sha256:<hex>` of that text. It does not depend on the order of the records.
-pub(crate) fn of(records: &[Record]) -> String {
+pub fn position_key<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     let mut offsets = BTreeMap::<Option<u32>, Vec<u64>>::new();
+    let mut topic = "";
     for record in records {
+        topic = record.topic();
         offsets.entry(record.partition()).or_default().push(record.offset());
     }
-    let topic = records.first().map_or("", Record::topic);
     let partitions = offsets.into_iter().map(|(partition, offsets)| match partition {
         Some(partition) => format!("{topic}-part-{partition}@{}", runs(offsets)),
         None => format!("{topic}@{}", runs(offsets)),
@@ -64,14 +65,14 @@ mod tests {
     }
 
     fn unpartitioned(offsets: impl IntoIterator<Item = u64>) -> String {
-        of(&records(&offsets.into_iter().map(|offset| (None, offset)).collect::<Vec<_>>()))
+        position_key(&records(&offsets.into_iter().map(|offset| (None, offset)).collect::<Vec<_>>()))
     }
 
     #[test]
     fn one_record_is_its_own_key() {
         let record = records(&[(Some(3), 9)]);
-        assert_eq!(of(&record), "/default/orders-part-3@9");
-        assert_eq!(of(&record), record[0].id());
+        assert_eq!(position_key(&record), "/default/orders-part-3@9");
+        assert_eq!(position_key(&record), record[0].id());
     }
 
     #[test]
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(unpartitioned([5, 6, 7, 8, 9]), "/default/orders@5-9");
         assert_eq!(unpartitioned([5, 6, 9, 11, 12]), "/default/orders@5-6,9,11-12");
         let mixed = records(&[(Some(1), 4), (Some(0), 8), (Some(1), 5), (Some(0), 2)]);
-        assert_eq!(of(&mixed), "/default/orders-part-0@2,8;/default/orders-part-1@4-5");
+        assert_eq!(position_key(&mixed), "/default/orders-part-0@2,8;/default/orders-part-1@4-5");
     }
 
     #[test]
@@ -99,6 +100,6 @@ mod tests {
     #[test]
     fn a_key_is_fit_for_a_header() {
         let record = RecordBuilder::json("0").topic("/default/zürich").offset(1).build();
-        assert_eq!(of(&[record]), "/default/z%C3%BCrich@1");
+        assert_eq!(position_key(&[record]), "/default/z%C3%BCrich@1");
     }
 }

@@ -1,0 +1,186 @@
+//! One connection, and what is known about the tables behind it.
+
+mod catalog;
+mod create;
+mod plan;
+mod stream;
+
+use std::{
+    collections::BTreeSet,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use danube_sink::{
+    Error, Result,
+    net::{TcpStream, block_on, timeout},
+};
+use tokio_postgres::{Client, NoTls, config::SslMode};
+
+pub(crate) use self::plan::{Plan, Way};
+use self::stream::HostTls;
+use crate::{
+    config::{Config, Server},
+    outcome::{self, Failure},
+};
+
+/// The first release with multiranges, which the offsets are kept in.
+const MULTIRANGES: i32 = 140_000;
+
+/// A connection that is ready to write.
+pub(crate) struct Session {
+    wire: Wire,
+    /// In the order of the config's targets.
+    pub(crate) plans: Vec<Plan>,
+    /// Partitions, by target, that have a row for their offsets.
+    pub(crate) known_partitions: BTreeSet<(usize, i32)>,
+}
+
+/// The client and the other half of it, which moves bytes and must be polled beside the work.
+struct Wire {
+    client: Client,
+    connection: Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>,
+    /// Why there is no more connection.
+    ended: Option<String>,
+}
+
+impl Session {
+    /// Connects and holds the settings against the catalogue.
+    ///
+    /// # Errors
+    ///
+    /// `Retryable` when the server can't be reached; `Fatal` when it does not let the user in, or when a table is not as the
+    /// settings want it.
+    pub(crate) fn open(config: &Config, limit: Duration) -> Result<Self> {
+        let server = &config.server;
+        let place = format!("{}:{}", server.host, server.port);
+        let connecting = block_on(timeout(limit, Wire::connect(server)));
+        let connected = connecting.unwrap_or_else(|elapsed| Err(Error::retryable(elapsed.to_string())));
+        let wire = connected.map_err(|error| error.context(format!("connecting to {place}")))?;
+        let mut session = Self { wire, plans: Vec::new(), known_partitions: BTreeSet::new() };
+        let prepared = session.run(limit, async |client| {
+            client.batch_execute(&server.session_settings()).await?;
+            let mut plans = Vec::new();
+            for target in &config.targets {
+                let plan = plan::of(client, target).await.map_err(|failure| Failure {
+                    error: failure.error.context(format!("table {}", target.table.quoted)),
+                    ..failure
+                })?;
+                plans.push(plan);
+            }
+            Ok(plans)
+        });
+        session.plans = prepared.map_err(|failure| failure.error)?;
+        Ok(session)
+    }
+
+    /// Whether the connection is gone, as far as can be seen without asking.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        // What the server said since the last call is read now.
+        block_on(poll_fn(|context| {
+            self.wire.poll_connection(context);
+            Poll::Ready(())
+        }));
+        self.wire.ended.is_some() || self.wire.client.is_closed()
+    }
+
+    /// Does some work with the connection, for so long at most.
+    ///
+    /// # Errors
+    ///
+    /// What the work says, or that there was no answer in time. After a broken connection the session is of no use.
+    pub(crate) fn run<T>(
+        &mut self,
+        limit: Duration,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.wire.run(limit, work)
+    }
+
+    /// The same with the plan of a target.
+    pub(crate) fn run_plan<T>(
+        &mut self,
+        limit: Duration,
+        target: usize,
+        work: impl AsyncFnOnce(&Client, &Plan, &mut BTreeSet<(usize, i32)>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Self { wire, plans, known_partitions } = self;
+        let plan = plans.get(target).ok_or_else(|| Error::fatal("a bug in the sink: no plan for the topic"))?;
+        wire.run(limit, async |client| work(client, plan, known_partitions).await)
+    }
+}
+
+impl Wire {
+    async fn connect(server: &Server) -> Result<Self> {
+        let stream =
+            TcpStream::connect(&server.host, server.port).await.map_err(|error| stream::unreachable(&error))?;
+        let config = server.client();
+        let refused = |error: tokio_postgres::Error| outcome::refused(&error);
+        Ok(if server.tls {
+            let (client, connection) = config.connect_raw(stream, HostTls(&server.host)).await.map_err(refused)?;
+            Self { client, connection: Box::pin(connection), ended: None }
+        } else {
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+            Self { client, connection: Box::pin(connection), ended: None }
+        })
+    }
+
+    fn run<T>(&mut self, limit: Duration, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
+        let Self { client, connection, ended } = self;
+        let mut work = pin!(work(client));
+        let beside = poll_fn(|context| {
+            poll_connection(connection, ended, context);
+            work.as_mut().poll(context)
+        });
+        let done = block_on(timeout(limit, beside)).unwrap_or_else(|elapsed| Err(Failure::lost(elapsed.to_string())));
+        match (done, ended) {
+            // What the work saw of it is only that it is gone.
+            (Err(failure), Some(why)) if failure.broken => Err(Failure::lost(format!("connection: {why}"))),
+            (done, _) => done,
+        }
+    }
+
+    fn poll_connection(&mut self, context: &mut std::task::Context<'_>) {
+        poll_connection(&mut self.connection, &mut self.ended, context);
+    }
+}
+
+fn poll_connection(
+    connection: &mut Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>,
+    ended: &mut Option<String>,
+    context: &mut std::task::Context<'_>,
+) {
+    if ended.is_none()
+        && let Poll::Ready(end) = connection.as_mut().poll(context)
+    {
+        *ended = Some(match end {
+            Ok(()) => "closed".to_owned(),
+            Err(error) => Failure::from(error).error.reason().to_owned(),
+        });
+    }
+}
+
+impl Server {
+    fn client(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.user(&self.user).dbname(&self.database).application_name(&self.application);
+        config.ssl_mode(if self.tls { SslMode::Require } else { SslMode::Disable });
+        if let Some(password) = &self.password {
+            config.password(password);
+        }
+        config
+    }
+
+    /// What holds for the session. A session whose client is gone must not hold its locks for ever, and text without a zone
+    /// means the same everywhere.
+    fn session_settings(&self) -> String {
+        let millis = self.statement_timeout.as_millis();
+        let locks = self.lock_timeout.map_or(0, |timeout| timeout.as_millis());
+        format!(
+            "SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; SET lock_timeout = {locks}; \
+             SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET standard_conforming_strings = on"
+        )
+    }
+}
