@@ -20,6 +20,7 @@ mod order;
 mod outage;
 mod probe;
 mod schema;
+mod scripts;
 mod secrets;
 mod sockets;
 mod told;

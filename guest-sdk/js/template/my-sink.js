@@ -1,33 +1,44 @@
-// Puts every order under its own URL.
-import { Fatal, Sink, http, register, t } from "./danube-sink/index.js";
+// Writes orders to an HTTP API, those of a batch in one request.
+import { Outcomes, Rejected, Sink, http, log, register, t } from "./danube-sink/index.js";
 
-// What a record must carry. Other keys are passed on as they came.
-const Order = t.object({ id: t.bigint });
+// What a record must be. What does not fit is rejected.
+const Order = t.object({
+  order: t.integer,
+  customer: t.string,
+  item: t.string,
+  quantity: t.integer,
+  price: t.number,
+});
 
 class MySink extends Sink {
-  // The connector's own table of its file.
+  // The table `[my-sink]` of the connector's file.
   static config = t.object({
     url: t.string,
     timeout_ms: t.withDefault(t.integer, 10_000),
   });
 
   initialize(config, context) {
-    if (!/^https?:/.test(config.url)) throw new Fatal("settings: `url`: expected an http:// or https:// URL");
     this.config = config;
+    log.info(`${context.connectorName} writes to ${config.url}`);
   }
 
-  process(record) {
-    const { id } = record.asType(Order);
-    const request = http.put(`${this.config.url}/${id}`, {
-      headers: { "content-type": "application/json" },
-      body: record.text,
-      timeoutMs: this.config.timeout_ms,
-    });
-    request.send().checkStatus();
-  }
-
-  healthCheck() {
-    http.get(this.config.url, { timeoutMs: this.config.timeout_ms }).send();
+  processBatch(batch) {
+    const outcomes = new Outcomes();
+    const orders = [];
+    for (const [index, record] of batch.records.entries()) {
+      try {
+        orders.push(record.asType(Order));
+      } catch (error) {
+        if (!(error instanceof Rejected)) throw error;
+        outcomes.set(index, error);
+      }
+    }
+    if (orders.length > 0) {
+      // A refused connection or 503: all of the batch is tried again. 400: all of it is rejected.
+      const { url, timeout_ms: timeoutMs } = this.config;
+      http.post(url, { json: orders, timeoutMs }).send().checkStatus();
+    }
+    return outcomes;
   }
 }
 

@@ -1,41 +1,44 @@
-"""Puts every order under its own URL."""
+"""Writes orders to an HTTP API, those of a batch in one request."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from danube_sink import Context, Fatal, Record, Sink, http, register
+from danube_sink import Batch, Context, Outcomes, Rejected, Sink, http, log, register
 
 
 @dataclass
 class Config:
-    """The connector's own table of its file."""
+    """The table `[my-sink]` of the connector's file."""
 
     url: str
-    timeout_seconds: float = 10
+    timeout: float = 10
 
 
 @dataclass
 class Order:
-    """What a record carries. Other keys are passed on as they came."""
+    """What a record must be. What does not fit is rejected."""
 
-    id: int
+    order: int
+    customer: str
+    item: str
+    quantity: int
+    price: float
 
 
 @register
 class MySink(Sink[Config]):
     def initialize(self, config: Config, context: Context) -> None:
-        if not config.url.startswith(("http://", "https://")):
-            raise Fatal("settings: `url`: expected an http:// or https:// URL")
         self.config = config
+        log.info("%s writes to %s", context.connector_name, config.url)
 
-    def process(self, record: Record) -> None:
-        order = record.as_type(Order)
-        request = http.put(
-            f"{self.config.url}/{order.id}",
-            headers={"content-type": "application/json"},
-            body=record.text,
-            timeout=self.config.timeout_seconds,
-        )
-        request.send().check_status()
-
-    def health_check(self) -> None:
-        http.get(self.config.url, timeout=self.config.timeout_seconds).send()
+    def process_batch(self, batch: Batch) -> Outcomes:
+        outcomes, orders = Outcomes(), []
+        for index, record in enumerate(batch):
+            try:
+                orders.append(record.as_type(Order))
+            except Rejected as error:
+                outcomes.set(index, error)
+        if orders:
+            # A refused connection or 503: all of the batch is tried again. 400: all of it is rejected.
+            request = http.post(self.config.url, json=[asdict(order) for order in orders], timeout=self.config.timeout)
+            request.send().check_status()
+        return outcomes

@@ -1,15 +1,22 @@
-// Puts every order under its own URL.
-import { type Context, Fatal, type Infer, type Record, Sink, http, register, t } from "./danube-sink/index.js";
+// Writes orders to an HTTP API, those of a batch in one request.
+import { type Batch, type Context, type Infer, Outcomes, Rejected, Sink, http, log, register, t } from "./danube-sink/index.js";
 
-// The connector's own table of its file.
+// The table `[my-sink]` of the connector's file.
 const Config = t.object({
   url: t.string,
   timeout_ms: t.withDefault(t.integer, 10_000),
 });
 type Config = Infer<typeof Config>;
 
-// What a record must carry. Other keys are passed on as they came.
-const Order = t.object({ id: t.bigint });
+// What a record must be. What does not fit is rejected.
+const Order = t.object({
+  order: t.integer,
+  customer: t.string,
+  item: t.string,
+  quantity: t.integer,
+  price: t.number,
+});
+type Order = Infer<typeof Order>;
 
 class MySink extends Sink<Config> {
   static override config = Config;
@@ -17,24 +24,28 @@ class MySink extends Sink<Config> {
   private url = "";
   private timeoutMs = 0;
 
-  override initialize(config: Config, _context: Context): void {
-    if (!/^https?:/.test(config.url)) throw new Fatal("settings: `url`: expected an http:// or https:// URL");
+  override initialize(config: Config, context: Context): void {
     this.url = config.url;
     this.timeoutMs = config.timeout_ms;
+    log.info(`${context.connectorName} writes to ${config.url}`);
   }
 
-  override process(record: Record): void {
-    const { id } = record.asType(Order);
-    const request = http.put(`${this.url}/${id}`, {
-      headers: { "content-type": "application/json" },
-      body: record.text,
-      timeoutMs: this.timeoutMs,
-    });
-    request.send().checkStatus();
-  }
-
-  override healthCheck(): void {
-    http.get(this.url, { timeoutMs: this.timeoutMs }).send();
+  override processBatch(batch: Batch): Outcomes {
+    const outcomes = new Outcomes();
+    const orders: Order[] = [];
+    for (const [index, record] of batch.records.entries()) {
+      try {
+        orders.push(record.asType(Order));
+      } catch (error) {
+        if (!(error instanceof Rejected)) throw error;
+        outcomes.set(index, error);
+      }
+    }
+    if (orders.length > 0) {
+      // A refused connection or 503: all of the batch is tried again. 400: all of it is rejected.
+      http.post(this.url, { json: orders, timeoutMs: this.timeoutMs }).send().checkStatus();
+    }
+    return outcomes;
   }
 }
 

@@ -4,7 +4,8 @@ set -eu
 out=$(realpath -m "$1")
 cd "$(dirname "$0")"
 root=$(cd ../../.. && pwd)
-tool=${TOOLS:-$root/target/tools}/python/bin/componentize-py
+tools=${TOOLS:-$root/target/tools}/python
+tool=$tools/bin/componentize-py
 [ -x "$tool" ] || {
     echo "componentize-py is missing: run tests/install python" >&2
     exit 1
@@ -15,4 +16,4 @@ rm -rf "$work"
 mkdir -p "$work" "$(dirname "$out")"
 cp -r echo_http.py "$root/guest-sdk/python/danube_sink" "$work"
 cd "$work"
-"$tool" --quiet -w sink-connector-with-lifecycle componentize echo_http -o "$out"
+"$tool" --quiet -w sink-connector-with-lifecycle componentize echo_http -p . -p "$tools/vendor" -o "$out"

@@ -4,7 +4,9 @@ import base64
 import json
 from dataclasses import dataclass
 
-from danube_sink import Batch, Context, Kind, Outcomes, Record, Retryable, Sink, http, log, register
+import uritools
+
+from danube_sink import Batch, Context, Fatal, Kind, Outcomes, Record, Retryable, Sink, http, log, register
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Said:
 @register
 class EchoHttp(Sink[Config]):
     def initialize(self, config: Config, context: Context) -> None:
+        if not uritools.isabsuri(config.url):
+            raise Fatal("settings: `url`: expected an absolute URL")
         self.config = config
         log.info("instance %d posts to %s", context.instance, config.url)
 
