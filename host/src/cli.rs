@@ -184,8 +184,22 @@ impl Command {
             | Self::Dlq(_)
             | Self::Bench(_) => "warn",
             // They say themselves why a connector failed.
-            Self::Test(_) => "warn,guest=info,danube_wasm::connector=off,danube_wasm::pipeline=off",
-            Self::Dev(_) => "warn,guest=info,danube_wasm::connector=off",
+            Self::Test(_) => {
+                "warn,guest=info,danube_wasm::progress=info,danube_wasm::connector=off,danube_wasm::pipeline=off"
+            }
+            Self::Dev(_) => "warn,guest=info,danube_wasm::progress=info,danube_wasm::connector=off",
         }
     }
+}
+
+/// Whether a file is one that `test --expect` takes.
+#[cfg(test)]
+pub(crate) fn read_expected(file: &Path) -> bool {
+    test::is_expected(file)
+}
+
+/// Whether a file is one that `test --records` takes.
+#[cfg(test)]
+pub(crate) fn read_records(file: &Path) -> bool {
+    records::read(file).is_ok()
 }

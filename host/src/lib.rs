@@ -40,7 +40,14 @@
 //!   cli/componentize.rs    core modules of other compilers become components
 //!   cli/operator.rs        --host-config, for the commands that load connector files
 //!   cli/explain.rs         may a component reach something, and what decides it
-//!   cli/dev.rs             broker in memory, connector, receiver and records in one process
+//!   cli/new.rs             a project for a new sink: new/project.rs has the embedded templates and SDKs, new/rust.rs makes
+//!                          the Rust SDK a package of its own; cli/language.rs names the languages
+//!   cli/doctor.rs          what of the toolchains is missing; doctor/need.rs is the list
+//!   cli/test.rs            a component with records and replies from files: test/expected.rs is the file, test/happened.rs
+//!                          what came of it, test/compare.rs the difference
+//!   cli/records.rs         records in a file; cli/json.rs shows mistakes in JSON files and keeps every digit
+//!   cli/dev.rs             broker in memory, connector, receiver and records in one process; dev/watch.rs builds the project
+//!                          again when a source changes
 //!   cli/bench.rs           what the sandbox costs, beside doing without it: bench/bed.rs is the broker that records come
 //!                          from, bench/bare.rs and bench/native.rs are what the host is held against; bench/sinks.rs
 //!                          has the sinks that need a server
@@ -55,6 +62,7 @@
 //!   connector/build.rs     resolved values become the things that work with them
 //!   connector/plan.rs      what the guest asked for, held against its grants and limits, becomes lanes; plan/claims.rs
 //!                          keeps it off the subscriptions of other connectors
+//!   connector/rehearse.rs  a connector without a broker, for `test`
 //!   connector/processor.rs a guest as the pipeline's processor: makes and retires instances
 //! pipeline.rs              one session of a lane: collect, deliver, settle
 //!   pipeline/lane.rs       the life of a lane: subscribe, run sessions, park and work off what it held
@@ -73,6 +81,7 @@
 //!   pipeline/reject.rs     records that will never be written: dead letters, skipping, stopping
 //!   pipeline/deliveries.rs  how often the broker sent each record to the lanes of a subscription
 //!   pipeline/fuse.rs       stops a connector that rejects too much
+//!   pipeline/rehearse.rs   the second verb with batches that are known beforehand, without pauses
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
 //!   pipeline/backoff.rs    growing pauses
 //! broker.rs                Danube
@@ -119,7 +128,7 @@
 //!                              files/wasi.rs is wasi:filesystem over them
 //!   capability/rate.rs         bytes per second
 //!   capability/http.rs         the gate that every request passes; http/wasi.rs puts wasi:http behind it, http/inject.rs
-//!                              adds headers and signatures that the guest never sees
+//!                              adds headers and signatures that the guest never sees, http/script.rs answers in place of the network
 //!   capability/logging.rs      what a guest says
 //! record.rs                the nouns: Record, Batch, Verdict, and the words of the config that others need
 //! metrics.rs               every name that is counted (metrics/gates.rs: the HTTP gates, metrics/sockets.rs: sockets,

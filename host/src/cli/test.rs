@@ -174,3 +174,9 @@ fn published(at: usize, record: Record) -> (Option<String>, Published) {
     };
     (topic, Published { record, payload, codec })
 }
+
+/// Whether a file is one that `--expect` takes.
+#[cfg(test)]
+pub(super) fn is_expected(file: &Path) -> bool {
+    Expected::read(file, false).is_ok()
+}

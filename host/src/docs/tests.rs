@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::{
     capability::limit::LimitHits,
-    cli::Cli,
+    cli::{self, Cli},
     config::{Config, Environment, Mode, Policy},
     metrics::Metrics,
 };
@@ -62,8 +62,19 @@ fn every_page_is_part_of_the_documentation() {
 fn blocks_have_languages_that_are_tested_or_show_output() {
     for (page, text) in pages() {
         for fence in text.lines().filter_map(|line| line.strip_prefix("```")).step_by(2) {
-            let known = ["toml", "toml host", "toml manifest", "toml observe", "sh", "rust", "rust,ignore", "text"]
-                .contains(&fence);
+            let known = [
+                "json expected",
+                "json records",
+                "toml",
+                "toml host",
+                "toml manifest",
+                "toml observe",
+                "sh",
+                "rust",
+                "rust,ignore",
+                "text",
+            ]
+            .contains(&fence);
             assert!(known, "{page} has a block of `{fence}`, which nothing tests");
         }
     }
@@ -129,6 +140,19 @@ fn operators_files_load() {
     for Block { place, text, .. } in blocks("toml host") {
         let policy = Policy::parse(Path::new("host.toml"), &text, &Environment::default());
         policy.unwrap_or_else(|error| panic!("{place}:\n{error}"));
+    }
+}
+
+#[test]
+fn files_of_tests_are_read() {
+    for (language, read) in
+        [("json expected", cli::read_expected as fn(&Path) -> bool), ("json records", cli::read_records)]
+    {
+        for Block { place, text, .. } in blocks(language) {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), text).unwrap();
+            assert!(read(file.path()), "{place}");
+        }
     }
 }
 

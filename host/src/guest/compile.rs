@@ -3,6 +3,7 @@
 //! be given up on.
 
 use std::{
+    convert::Infallible,
     fs::{File, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
@@ -61,6 +62,12 @@ pub enum Compiler {
     Process(PathBuf),
 }
 
+/// The log's target for what takes long and is worth a line even where only warnings are logged.
+const PROGRESS: &str = "danube_wasm::progress";
+/// When the first line about a compilation comes, and how often another one.
+const FIRST_LINE: Duration = Duration::from_secs(2);
+const NEXT_LINE: Duration = Duration::from_secs(3);
+
 impl Compiler {
     /// A process of the running program, which must be `danube-wasm`.
     pub fn this_program() -> Self {
@@ -78,6 +85,7 @@ impl Compiler {
         component: Bytes,
         limits: &CompileLimits,
     ) -> Result<Vec<u8>, Error> {
+        let size = component.len();
         let compiling = async {
             match self {
                 Self::ThisProcess => in_this_process(engine.clone(), name, component).await,
@@ -85,7 +93,25 @@ impl Compiler {
             }
         };
         let late = |_| Error::CompileTimeout { path: name.to_owned(), limit: limits.time };
-        tokio::time::timeout(limits.time, compiling).await.map_err(late)?
+        tokio::select! {
+            compiled = tokio::time::timeout(limits.time, compiling) => compiled.map_err(late)?,
+            never = say_how_long(name, size) => match never {},
+        }
+    }
+}
+
+/// Says what is waited for, and for how long already. A compiler does not tell how far it is. Never ends.
+async fn say_how_long(component: &str, size: usize) -> Infallible {
+    let megabytes = size as f64 / 1e6;
+    let begun = tokio::time::Instant::now();
+    let mut lines = tokio::time::interval_at(begun + FIRST_LINE, NEXT_LINE);
+    loop {
+        lines.tick().await;
+        tracing::info!(
+            target: PROGRESS,
+            component, "compiling {megabytes:.1} MB, {:.0?} so far",
+            begun.elapsed()
+        );
     }
 }
 

@@ -29,7 +29,8 @@ impl Shell {
         std::os::unix::fs::symlink(COMMAND, folder.path().join("danube-wasm")).unwrap();
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         let folders = [folder.path().to_owned(), tools().join("js/node_modules/.bin"), tools().join("c/bin")];
-        let folders = folders.into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap()));
+        let inherited = env::var_os("PATH").unwrap();
+        let folders = folders.into_iter().chain(env::split_paths(&inherited));
         let path = text(env::join_paths(folders).unwrap().into());
         let variables = vec![
             ("CARGO_NET_OFFLINE", "true".to_owned()),

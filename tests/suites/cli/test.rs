@@ -79,7 +79,7 @@ async fn differences_are_shown_where_they_are() {
         "parked": "never",
     });
     let folder = folder(Some(&expected));
-    let args = ["test", "http.wasm", "--records", "records.ndjson", "--expect", "expected.json"];
+    let args = ["test", "http.wasm", "--records", "records.ndjson", "--expect", "expected.json", "--log-level", "warn"];
     says(folder.path(), &args, expect_file!["../../golden/test_differences.txt"]).await;
     let ended = test(folder.path(), &["--expect", "expected.json", "--json"]).await;
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -160,7 +160,8 @@ async fn mistakes_in_files_are_shown_with_their_line() {
         .unwrap();
     says(folder.path(), &expect[..4], expect_file!["../../golden/test_bad_record.txt"]).await;
     fs::write(folder.path().join("records.ndjson"), "{\"$record\":{\"payload\":{},\"topic\":\"/a/b\"}}\n").unwrap();
-    says(folder.path(), &expect[..4], expect_file!["../../golden/test_unknown_topic.txt"]).await;
+    let quiet = [&expect[..4], &["--log-level", "warn"]].concat();
+    says(folder.path(), &quiet, expect_file!["../../golden/test_unknown_topic.txt"]).await;
     fs::remove_file(folder.path().join("http.toml")).unwrap();
     says(folder.path(), &expect[..4], expect_file!["../../golden/test_no_config.txt"]).await;
 }

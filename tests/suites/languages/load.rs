@@ -1,6 +1,9 @@
 //! Many records in large batches, within the default limit of memory.
 
+use danube_wasm_tests::guests;
+
 use super::{Language, trial::Trial};
+use crate::numbered;
 
 const RECORDS: usize = 100_000;
 const BATCH: u32 = 1000;
@@ -16,4 +19,14 @@ pub(super) async fn a_hundred_thousand_records_in_batches_of_a_thousand(language
     let came: Vec<_> = bodies.flatten().map(|record| record["payload"]["n"].as_u64().unwrap()).collect();
     // Each of them once: a batch that fails would come again.
     assert_eq!(came, (0..RECORDS as u64).collect::<Vec<_>>());
+}
+
+/// It would need a hundred megabytes: without being replaced in time it would crash, and its records would be tried again.
+#[tokio::test]
+async fn an_instance_that_leaks_is_replaced_before_it_crashes() {
+    let trial = Trial::of(guests::GUEST_SCRIPTED.to_owned()).settings("leaks = 1048576\n").memory("16MiB");
+    let report = trial.batch_size(BATCH).records(numbered(RECORDS)).run().await;
+    let records = report.happened["records"].as_array().unwrap();
+    let written = records.iter().filter(|record| *record == "written").count();
+    assert_eq!(written, RECORDS, "{}", report.log);
 }

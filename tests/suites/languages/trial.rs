@@ -19,6 +19,7 @@ pub(super) struct Trial {
     component: String,
     /// Settings besides the topic mappings.
     settings: String,
+    memory: &'static str,
     batch_size: u32,
     records: String,
     replies: Vec<Value>,
@@ -33,9 +34,18 @@ pub(super) struct Report {
 
 impl Trial {
     pub(super) async fn new(language: Language) -> Self {
-        let settings = format!("url = {URL:?}\n");
-        let component = language.component().await;
-        Self { component, settings, batch_size: 100, records: String::new(), replies: Vec::new() }
+        Self::of(language.component().await).settings(&format!("url = {URL:?}\n"))
+    }
+
+    /// Of any component.
+    pub(super) fn of(component: String) -> Self {
+        let (settings, records) = (String::new(), String::new());
+        Self { component, settings, memory: "256MiB", batch_size: 100, records, replies: Vec::new() }
+    }
+
+    /// How much memory an instance may have, in place of the default.
+    pub(super) fn memory(self, memory: &'static str) -> Self {
+        Self { memory, ..self }
     }
 
     /// The guest's own settings, as lines of TOML.
@@ -69,14 +79,14 @@ impl Trial {
 
     async fn ended(mut self) -> Ended {
         let folder = TempDir::new().unwrap();
-        let Self { settings, batch_size, .. } = &self;
+        let Self { settings, memory, batch_size, .. } = &self;
         let config = format!(
             r#"connector_name = "trial"
 danube_service_url = "http://127.0.0.1:6650"
 component = {{ path = "sink.wasm" }}
 capabilities = {{ http = ["http://127.0.0.1:9"] }}
 processing = {{ on_reject = "skip" }}
-limits = {{ compile_timeout = "5m", start_timeout = "2m" }}
+limits = {{ memory = "{memory}", compile_timeout = "5m", start_timeout = "2m" }}
 
 [settings]
 {settings}

@@ -31,6 +31,9 @@ struct Settings {
     judge: Option<judged::By>,
     /// A page that each batch asks first. It panics unless the answer is good.
     dies_unless: Option<String>,
+    /// Bytes that each call takes and never gives back.
+    #[serde(default)]
+    leaks: usize,
     /// Where `health-check` looks. Without it the sink is always well.
     health_url: Option<String>,
 }
@@ -118,6 +121,7 @@ impl Sink for Scripted {
     }
 
     fn process_batch(&mut self, batch: &Batch) -> Result<Outcomes> {
+        std::mem::forget(black_box(vec![1_u8; self.settings.leaks]));
         if let Some(page) = &self.settings.dies_unless {
             let answer = Request::post(page).text("how am I").send();
             assert!(answer.is_ok_and(|answer| answer.is_success()), "told to die of everything");
