@@ -53,7 +53,7 @@ impl Row {
                 return Ok(None);
             }
             let value = document.value(&column.source)?;
-            let cell = column.kind.cell(value, &column.source).and_then(|cell| match cell {
+            let cell = column.kind.cell(value, column.source == Source::Payload).and_then(|cell| match cell {
                 None if column.is_key => Err(no_key(column, is_deleted)),
                 cell => Ok(cell),
             });

@@ -137,16 +137,19 @@ async fn statements_and_locks_have_their_time() {
     let (rig, server) = (Rig::start().await, Server::shared(Release::V15).await);
     for (key, expected) in [("statement_timeout_ms", "57014"), ("lock_timeout_ms", "55P03")] {
         let (topic, database) = (rig.topic().await, server.database().await);
-        database.query("CREATE TABLE held (n int)").await;
+        database.query("CREATE TABLE held (n int); CREATE TABLE released (yes bool)").await;
         let connector =
-            database.sink(&rig, &topic, "held").set(&format!("settings.{key}"), 200).set("retry.max_retries", 2);
+            database.sink(&rig, &topic, "held").set(&format!("settings.{key}"), 200).set("retry.max_retries", 1);
         let host = rig.run(slice::from_ref(&connector)).await;
-        let holding = database.query("BEGIN; LOCK TABLE held; SELECT pg_sleep(3); COMMIT");
+        let holding = database.query(
+            "DO $$ BEGIN LOCK TABLE held; WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.05); END LOOP; END $$",
+        );
         let (_, ()) = tokio::join!(holding, async {
-            // The lock is held once there is somebody who sleeps.
-            database.until("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()", "1").await;
+            let held = "SELECT count(*) FROM pg_locks WHERE granted AND relation = 'held'::regclass";
+            database.until(held, "1").await;
             rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
             host.until_reported(&connector, expected).await;
+            database.query("INSERT INTO released VALUES (true)").await;
         });
         database.until("SELECT count(*) FROM held", "1").await;
         assert_eq!(host.stop().await.failed(), 0);
@@ -160,18 +163,15 @@ async fn a_server_that_takes_no_writes_is_waited_for() {
     database.query("CREATE TABLE numbers (n int)").await;
     let connector = database.sink(&rig, &topic, "numbers").set("retry.max_retries", 1);
     let host = rig.run(slice::from_ref(&connector)).await;
-    let name = &database.name;
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()";
-    database.query(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
-    database.query(end).await;
+    let read_only = async |how: &str| {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+        let name = &database.name;
+        server.psql("postgres", &format!("ALTER DATABASE {name} {how}; {end} '{name}'")).await
+    };
+    read_only("SET default_transaction_read_only = on").await;
     rig.publish_unseen(&topic, [r#"{"n":1}"#]).await;
     host.until_reported(&connector, "read-only").await;
-    database
-        .query(&format!(
-            "SET default_transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
-        ))
-        .await;
-    database.query(end).await;
+    read_only("RESET default_transaction_read_only").await;
     database.until("SELECT n FROM numbers", "1").await;
     assert_eq!(host.stop().await.failed(), 0);
 }

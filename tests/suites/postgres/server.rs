@@ -36,7 +36,7 @@ if read -r word; then wait; else kill -QUIT $server; wait; rm -rf "$folder"; fi
 "#;
 
 /// Mounts a small disk and goes on with the rest of the line.
-const MOUNT: &str = r#"mount -t tmpfs -o size=32M,mode=777 none "$1"; shift; exec "$@""#;
+const MOUNT: &str = r#"mount -t tmpfs -o "size=32M,mode=700,uid=$(stat -c %u "$1"),gid=$(stat -c %g "$1")" none "$1"; shift; exec "$@""#;
 
 /// A server that lives for a test: it loses nothing by a crash of its own.
 const OWN_SETTINGS: [&str; 5] = [
@@ -148,6 +148,9 @@ impl Server {
         server.has_small_disk = true;
         let disk = server.small_disk();
         fs::create_dir(&disk).unwrap();
+        if is_root() {
+            chown(&disk, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
         server.restart().await;
         server
     }
@@ -256,7 +259,7 @@ impl Server {
     }
 
     /// What `psql` prints for a query, without decoration.
-    async fn psql(&self, database: &str, query: &str) -> String {
+    pub(crate) async fn psql(&self, database: &str, query: &str) -> String {
         let mut psql = self.release.program("psql");
         psql.env("PGPASSWORD", PASSWORD).args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
         psql.args(["-p", &self.port.to_string(), "-U", "postgres", "-d", database, "-c", query]);

@@ -1,8 +1,8 @@
 //! JSON arrays as PostgreSQL writes arrays.
 
-use serde_json::value::RawValue;
+use sink_common::Value;
 
-use super::kind::{Kind, decoded, timestamp};
+use super::kind::Kind;
 
 /// As many dimensions as the server's arrays have at most.
 const DIMENSIONS: usize = 6;
@@ -16,30 +16,26 @@ pub(super) fn literal(json: &str, of: &Kind) -> Result<String, String> {
 
 fn write(json: &str, of: &Kind, dimensions: usize, literal: &mut String) -> Result<(), String> {
     let left = dimensions.checked_sub(1).ok_or(format!("an array has at most {DIMENSIONS} dimensions"))?;
-    let elements: Vec<&RawValue> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let elements = Value::elements(json).map_err(|error| error.to_string())?;
     literal.push('{');
-    for (position, element) in elements.iter().enumerate() {
+    for (position, element) in elements.into_iter().enumerate() {
         if position > 0 {
             literal.push(',');
         }
-        let element = element.get();
-        match (of, element.as_bytes().first()) {
-            (_, Some(b'n')) => literal.push_str("NULL"),
-            (Kind::Json | Kind::Vector, _) => quote(element, literal),
-            (_, Some(b'[')) => write(element, of, left, literal)?,
-            (Kind::Bytes, Some(b'"')) => quote(&decoded(&text(element)?)?, literal),
-            (Kind::Bytes, _) => return Err("an element is no text in base64".to_owned()),
-            (_, Some(b'"')) => quote(&text(element)?, literal),
-            (Kind::Timestamp, Some(b'-' | b'0'..=b'9')) => quote(&timestamp(element)?, literal),
-            (Kind::Timestamp | Kind::Plain | Kind::Array(_), _) => quote(element, literal),
+        match (of, element) {
+            (Kind::Plain | Kind::Bytes | Kind::Timestamp | Kind::Array(_), Value::Json(json))
+                if json.starts_with('[') =>
+            {
+                write(&json, of, left, literal)?;
+            }
+            (_, element) => match of.cell(element, false)? {
+                Some(text) => quote(&text, literal),
+                None => literal.push_str("NULL"),
+            },
         }
     }
     literal.push('}');
     Ok(())
-}
-
-fn text(element: &str) -> Result<String, String> {
-    serde_json::from_str(element).map_err(|error| error.to_string())
 }
 
 fn quote(text: &str, literal: &mut String) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use sink_common::{Source, Value};
+use sink_common::Value;
 
 use super::array;
 
@@ -40,8 +40,9 @@ impl Kind {
         }
     }
 
-    /// A value as the server reads it; `None` is NULL. What is missing is NULL.
-    pub(super) fn cell(&self, value: Value<'_>, source: &Source) -> Result<Option<String>, String> {
+    /// A value as the server reads it; `None` is NULL. What is missing is NULL. A `whole` payload goes into bytes as it is, a part
+    /// of one as base64.
+    pub(super) fn cell(&self, value: Value<'_>, whole: bool) -> Result<Option<String>, String> {
         if let Value::Missing | Value::Null = value {
             return Ok(None);
         }
@@ -58,9 +59,9 @@ impl Kind {
                 Err(expected("a JSON array of numbers", &value))
             }
             (Self::Bytes, Value::Bytes(bytes)) => Ok(bytea(bytes)),
-            (Self::Bytes, Value::Text(text)) if *source == Source::Payload => Ok(bytea(text.as_bytes())),
+            (Self::Bytes, Value::Text(text)) if whole => Ok(bytea(text.as_bytes())),
             (Self::Bytes, Value::Text(text)) => decoded(&text),
-            (Self::Bytes, Value::Json(json)) if *source == Source::Payload => Ok(bytea(json.as_bytes())),
+            (Self::Bytes, Value::Json(json)) if whole => Ok(bytea(json.as_bytes())),
             (Self::Bytes, value) => Err(expected("text in base64", &value)),
             (Self::Timestamp, Value::Number(number)) => timestamp(&number),
             (_, Value::Bytes(_)) => Err("bytes go into `bytea` columns only".to_owned()),
@@ -75,7 +76,7 @@ impl Kind {
     }
 }
 
-pub(super) fn decoded(text: &str) -> Result<String, String> {
+fn decoded(text: &str) -> Result<String, String> {
     let bytes = BASE64_STANDARD.decode(text).map_err(|error| format!("not base64: {error}"))?;
     Ok(bytea(&bytes))
 }
@@ -85,7 +86,7 @@ fn bytea(bytes: &[u8]) -> String {
 }
 
 /// A number of microseconds since 1970, as `@publish_time` is.
-pub(super) fn timestamp(number: &str) -> Result<String, String> {
+fn timestamp(number: &str) -> Result<String, String> {
     let micros: Option<u64> = number.parse().ok().filter(|micros| *micros <= LAST_MICROSECOND);
     let micros = micros.ok_or("as a time a number must be whole microseconds from 1970 to 9999; others go as text")?;
     Ok(humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string())
