@@ -1,6 +1,6 @@
 //! The connector's table of its file: as written, then resolved into one target per topic.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
 use danube_sink::{Error, Result, TopicMapping, TopicMappings};
 use serde::Deserialize;
@@ -162,7 +162,12 @@ impl Config {
                 Error::fatal(format!("settings: topic mapping of `{}`: {mistake}", mapping.consumer.topic))
             })
         };
-        let targets = settings.topic_mappings.iter().map(target).collect::<Result<_>>()?;
+        let targets = settings.topic_mappings.iter().map(target).collect::<Result<Vec<_>>>()?;
+        // A batch has its topic and not its subscription.
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = targets.iter().find(|target| !seen.insert(&target.topic)) {
+            return Err(Error::fatal(format!("settings: there are two topic mappings for `{}`", twice.topic)));
+        }
         let millis = |written: Option<NonZeroU32>| written.map(|ms| Duration::from_millis(ms.get().into()));
         let server = Server {
             host: settings.host,

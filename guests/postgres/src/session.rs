@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use danube_sink::{
@@ -47,20 +47,20 @@ struct Wire {
 }
 
 impl Session {
-    /// Connects and holds the settings against the catalogue.
+    /// Connects and holds the settings against the catalogue, all within `limit`.
     ///
     /// # Errors
     ///
     /// `Retryable` when the server can't be reached; `Fatal` when it does not let the user in, or when a table is not as the
     /// settings want it.
     pub(crate) fn open(config: &Config, limit: Duration) -> Result<Self> {
-        let server = &config.server;
+        let (begun, server) = (Instant::now(), &config.server);
         let place = format!("{}:{}", server.host, server.port);
         let connecting = block_on(timeout(limit, Wire::connect(server)));
         let connected = connecting.unwrap_or_else(|elapsed| Err(Error::retryable(elapsed.to_string())));
         let wire = connected.map_err(|error| error.context(format!("connecting to {place}")))?;
         let mut session = Self { wire, plans: Vec::new(), known_partitions: BTreeSet::new() };
-        let prepared = session.run(limit, async |client| {
+        let prepared = session.run(limit.saturating_sub(begun.elapsed()), async |client| {
             client.batch_execute(&server.session_settings()).await?;
             let mut plans = Vec::new();
             for target in &config.targets {

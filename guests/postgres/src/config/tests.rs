@@ -85,3 +85,12 @@ fn the_file_that_is_shipped_is_valid() {
     let config = Config::resolve(settings, "c").expect("it is valid");
     assert_eq!(config.targets[0].columns.len(), 5);
 }
+
+#[test]
+fn a_topic_has_one_mapping() {
+    let mapping = |subscription| json!({ "topic": "/default/orders", "subscription": subscription });
+    let settings = json!({ "host": "h", "database": "d", "user": "u", "table": "t", "topic_mappings": [mapping("a"), mapping("b")] });
+    let settings: Settings = serde_json::from_value(settings).expect("it has the settings' form");
+    let mistake = Config::resolve(settings, "c").map(|_| ()).expect_err("it is not clear which one a batch is of");
+    assert_eq!(mistake.reason(), "settings: there are two topic mappings for `/default/orders`");
+}
