@@ -16,11 +16,12 @@ const LEFT_OUT: [&str; 7] = ["build", "dist", "generate", "node_modules", "targe
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let code = embedded()?;
     fs::write(Path::new(&env::var_os("OUT_DIR").ok_or("run by cargo only")?).join("projects.rs"), code)?;
-    match guest_build::build(&["sink-clickhouse", "sink-http", "sink-null", "sink-stdout"]) {
+    match guest_build::build(&["sink-clickhouse", "sink-http", "sink-null", "sink-postgres", "sink-stdout"]) {
         Ok(guests) => {
             println!("cargo::rustc-env=BUNDLED_CLICKHOUSE_GUEST={}", guests["sink-clickhouse"].display());
             println!("cargo::rustc-env=BUNDLED_HTTP_GUEST={}", guests["sink-http"].display());
             println!("cargo::rustc-env=BUNDLED_NULL_GUEST={}", guests["sink-null"].display());
+            println!("cargo::rustc-env=BUNDLED_POSTGRES_GUEST={}", guests["sink-postgres"].display());
         }
         Err(error) => println!("cargo::error=cannot build the bundled guests: {error}"),
     }

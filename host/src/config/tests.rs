@@ -102,11 +102,14 @@ fn the_examples_of_the_reference_are_good() {
 fn the_shipped_examples_load_without_warnings() {
     let configs = load(&["../config".into()], &Environment::default(), &Policy::default()).unwrap();
     let names: Vec<_> = configs.iter().map(|config| config.connector_name.as_str()).collect();
-    assert_eq!(names, ["events-to-http", "reference", "events-to-stdout"]);
+    assert_eq!(
+        names,
+        ["events-to-clickhouse", "events-to-http", "orders-to-postgres", "reference", "events-to-stdout"]
+    );
     for config in &configs {
         assert!(config.warnings.is_empty(), "{}", config.warnings[0]);
     }
-    let http = &configs[0];
+    let http = &configs[1];
     let guest = Path::new("../config/../target/guests/wasm32-wasip2/guest/sink_http.wasm");
     assert_eq!(http.component.path, std::path::absolute(guest).unwrap());
     assert!(http.settings.expose_json().contains(r#""url":"http://127.0.0.1:8080/ingest""#));

@@ -2,6 +2,7 @@
 //! work, in turns, on servers that the command line names.
 
 mod clickhouse;
+mod postgres;
 
 use std::{
     sync::{
@@ -42,15 +43,23 @@ pub(super) struct Servers {
     /// table `danube_wasm_bench`.
     #[arg(long, value_name = "URL")]
     clickhouse: Option<url::Url>,
+    /// Measure the PostgreSQL sink on this database, as in postgres://user:password@127.0.0.1/db. It gets a table
+    /// `danube_wasm_bench`.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<url::Url>,
 }
 
 /// All sinks whose servers are named.
 pub(super) async fn measure(context: &Context, servers: &Servers) -> Result<Vec<Figure>, Stop> {
-    let Servers { clickhouse } = servers;
+    let Servers { clickhouse, postgres } = servers;
     let mut figures = Vec::new();
     match clickhouse {
         Some(url) => figures.push(clickhouse::measure(context, url).await?),
         None => eprintln!("not measured: the ClickHouse sink; name a server with --clickhouse URL"),
+    }
+    match postgres {
+        Some(url) => figures.extend(postgres::measure(context, url).await?),
+        None => eprintln!("not measured: the PostgreSQL sink; name a database with --postgres URL"),
     }
     Ok(figures)
 }
