@@ -1,7 +1,7 @@
 //! What each error of the server or the connection means for the records that met it. The table stands in the README, and
 //! the end-to-end suite has a test for each of its rows.
 
-use std::{error::Error as _, io};
+use std::{borrow::Cow, error::Error as _, io};
 
 use danube_sink::Error;
 use sink_common::{Class, Refusal};
@@ -86,10 +86,11 @@ fn class(code: &str) -> Class {
     }
 }
 
-/// What a person is told. The details are left out: they repeat whole rows.
+/// What a person is told. The details are left out, since they repeat whole rows.
 fn told(error: &DbError) -> String {
-    let mut told: String = error.message().chars().take(MESSAGE_LENGTH).collect();
-    if told.len() < error.message().len() {
+    let message = without_data(error.message(), error.code().code());
+    let mut told: String = message.chars().take(MESSAGE_LENGTH).collect();
+    if told.len() < message.len() {
         told.push('…');
     }
     let context = copy_context(error).and_then(|(_, column)| column);
@@ -103,6 +104,16 @@ fn told(error: &DbError) -> String {
     match error.hint() {
         Some(hint) => format!("SQLSTATE {code}: {told}; {hint}"),
         None => format!("SQLSTATE {code}: {told}"),
+    }
+}
+
+/// What is quoted in a message about data is the data.
+fn without_data<'a>(message: &'a str, code: &str) -> Cow<'a, str> {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last && code.starts_with("22") => {
+            format!("{}…{}", &message[..=first], &message[last..]).into()
+        }
+        _ => message.into(),
     }
 }
 
@@ -160,6 +171,26 @@ mod tests {
             for code in codes {
                 assert_eq!(class(code), class_is, "{code}");
             }
+        }
+    }
+
+    #[test]
+    fn no_value_is_told_on() {
+        for (code, message, expected) in [
+            (
+                "22P02",
+                "invalid input syntax for type integer: \"a \"b\" c\"",
+                "invalid input syntax for type integer: \"…\"",
+            ),
+            ("22003", "value \"99\" is out of range for type integer", "value \"…\" is out of range for type integer"),
+            ("22001", "value too long for type character(3)", "value too long for type character(3)"),
+            (
+                "23505",
+                "duplicate key value violates unique constraint \"a\"",
+                "duplicate key value violates unique constraint \"a\"",
+            ),
+        ] {
+            assert_eq!(without_data(message, code), expected);
         }
     }
 

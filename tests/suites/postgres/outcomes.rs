@@ -102,7 +102,7 @@ async fn a_bad_row_is_rejected_alone() {
             let letter = dead.next().await;
             assert_eq!(letter.payload, bad.as_bytes(), "{mode}");
             let reason = &letter.attributes["x-failure-reason"];
-            assert!(reason.contains(expected), "{mode}: {reason}");
+            assert!(reason.contains(expected) && !reason.contains("99999999999"), "{mode}: {reason}");
             database.until("SELECT count(*), max(id) FROM strict", &format!("{}|{}", first + 3, first + 3)).await;
         }
         assert_eq!(host.stop().await.failed(), 0);
