@@ -72,6 +72,11 @@ impl DataType {
         }
     }
 
+    /// The type without a `Nullable` around it.
+    pub(crate) fn inner(&self) -> &Self {
+        if let Self::Nullable(inner) = self { inner } else { self }
+    }
+
     fn integer(name: &str) -> Option<Self> {
         let (signed, bits) = match name.strip_prefix("UInt") {
             Some(bits) => (false, bits),

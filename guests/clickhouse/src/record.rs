@@ -63,9 +63,10 @@ impl Layout {
         match &self.columns {
             Columns::Mapped(columns) => {
                 for Column { name, source, data_type } in columns {
-                    let value = match source {
-                        Source::PublishTime => publish_time(record, data_type),
-                        _ => document.value(source)?,
+                    let value = if *source == Source::PublishTime {
+                        publish_time(record, data_type)
+                    } else {
+                        document.value(source)?
                     };
                     self.write_column(name, &value, data_type, row)?;
                 }
@@ -112,11 +113,12 @@ impl Layout {
 fn publish_time(record: &Record, data_type: &DataType) -> Value<'static> {
     let micros = record.publish_time();
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let text = match data_type {
-        DataType::Nullable(inner) => return publish_time(record, inner),
-        DataType::DateTime => seconds.to_string(),
-        DataType::Instant => format!("{seconds}.{fraction:06}"),
-        _ => micros.to_string(),
+    let text = if *data_type.inner() == DataType::DateTime {
+        seconds.to_string()
+    } else if *data_type.inner() == DataType::Instant {
+        format!("{seconds}.{fraction:06}")
+    } else {
+        micros.to_string()
     };
     Value::Number(text.into())
 }

@@ -97,10 +97,7 @@ impl Table {
 
 /// What some metadata is, if a column can never hold it. Fields may be anything.
 fn misfit(source: &Source, data_type: &DataType) -> Option<&'static str> {
-    let data_type = match data_type {
-        DataType::Nullable(inner) => inner,
-        other => other,
-    };
+    let data_type = data_type.inner();
     let holds_numbers = match data_type {
         DataType::Int { bits, .. } => *bits >= 32,
         DataType::Decimal { .. } | DataType::Text | DataType::Other | DataType::Json => true,

@@ -39,14 +39,20 @@ pub(crate) fn write(value: &Value<'_>, data_type: &DataType, row: &mut Vec<u8>) 
             let text = written_date(value, if *wide { WIDE } else { NARROW_DATES })?;
             write_text(text.as_bytes(), row);
         }
-        DataType::DateTime => match value {
-            Value::Number(number) => row.extend(integer(number, false, 32)?.bytes()),
-            _ => write_text(written_date(value, TIMES)?.as_bytes(), row),
-        },
-        DataType::Instant => match value {
-            Value::Number(number) => write_text(seconds(number)?.as_bytes(), row),
-            _ => write_text(written_date(value, WIDE)?.as_bytes(), row),
-        },
+        DataType::DateTime => {
+            if let Value::Number(number) = value {
+                row.extend(integer(number, false, 32)?.bytes());
+            } else {
+                write_text(written_date(value, TIMES)?.as_bytes(), row);
+            }
+        }
+        DataType::Instant => {
+            if let Value::Number(number) = value {
+                write_text(seconds(number)?.as_bytes(), row);
+            } else {
+                write_text(written_date(value, WIDE)?.as_bytes(), row);
+            }
+        }
         DataType::Array(inner) => write_array(value, inner, row)?,
         DataType::Map(inner) => write_map(value, inner, row)?,
         DataType::Json | DataType::Other => {
@@ -157,11 +163,12 @@ pub(crate) fn seconds(number: &str) -> Result<String, String> {
     Ok(format!("{whole:0>SECONDS_DIGITS$}{point}{fraction}"))
 }
 
+fn json_of<'a>(value: &'a Value<'_>) -> Option<&'a str> {
+    if let Value::Json(json) = value { Some(json) } else { None }
+}
+
 fn write_array(value: &Value<'_>, inner: &DataType, row: &mut Vec<u8>) -> Result<(), String> {
-    let elements = match value {
-        Value::Json(json) => Value::elements(json).ok(),
-        _ => None,
-    };
+    let elements = json_of(value).and_then(|json| Value::elements(json).ok());
     let elements = elements.ok_or("it is no array, and the column is one")?;
     row.push(b'[');
     for (index, element) in elements.iter().enumerate() {
@@ -175,10 +182,7 @@ fn write_array(value: &Value<'_>, inner: &DataType, row: &mut Vec<u8>) -> Result
 }
 
 fn write_map(value: &Value<'_>, inner: &DataType, row: &mut Vec<u8>) -> Result<(), String> {
-    let entries = match value {
-        Value::Json(json) => Value::entries(json).ok(),
-        _ => None,
-    };
+    let entries = json_of(value).and_then(|json| Value::entries(json).ok());
     let entries = entries.ok_or("it is no object, and the column is a Map")?;
     row.push(b'{');
     for (index, (key, value)) in entries.iter().enumerate() {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use danube_wasm_tests::{
-    rig::{Rig, Topic},
+    process::{Process, Signal},
+    rig::{CACHE, Rig, Topic},
     until,
 };
 
 use super::{BOTH, Kind, Server, wide};
-use crate::numbered;
+use crate::{COMMAND, numbered};
 
 /// How often the server is killed, and how many records are published meanwhile.
 const KILLS: usize = 10;
@@ -61,6 +62,32 @@ async fn no_row_is_lost_when_the_server_is_killed_ten_times_and_none_doubled_whe
         assert_eq!(server.query(once).await, RECORDS.to_string(), "{kind:?}: doubled");
         host.stop().await;
     }
+}
+
+#[tokio::test]
+async fn no_row_is_lost_when_the_host_is_killed_and_none_doubled_where_rows_replace_themselves() {
+    const LIVES: usize = 5;
+    const EACH: usize = 40;
+    let (rig, server) = (Rig::start().await, Server::start(Kind::Old).await);
+    let topic = rig.topic().await;
+    server.query("CREATE TABLE t (id String, n UInt32) ENGINE = ReplacingMergeTree ORDER BY id").await;
+    let columns = toml::toml! { id = "@id"
+        n = "n" };
+    let connector = server.sink(&rig, &topic).mapping("columns", columns).mapping("batch_size", 4);
+    let file = rig.write(&connector);
+    let args = ["run", "--listen", "127.0.0.1:0", "--cache-dir", CACHE, file.to_str().unwrap()];
+    for life in 0..LIVES {
+        let process = Process::start(COMMAND, rig.folder(), &args);
+        process.until_ready().await;
+        rig.publish_unseen(&topic, numbered((life + 1) * EACH).split_off(life * EACH)).await;
+        server.until_at_least("SELECT uniqExact(n) FROM t", life * EACH + EACH / 2).await;
+        process.signal(Signal::Kill).await;
+        process.end().await;
+    }
+    let _last = Process::start(COMMAND, rig.folder(), &args);
+    server.until("SELECT uniqExact(n) FROM t", &(LIVES * EACH).to_string()).await;
+    println!("the host killed {LIVES} times: {} rows", server.query("SELECT count() FROM t").await);
+    assert_eq!(server.query("SELECT count() FROM t FINAL").await, (LIVES * EACH).to_string());
 }
 
 #[tokio::test]

@@ -198,6 +198,16 @@ impl Server {
         assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{query}: {seen:?}, expected {expected:?}");
     }
 
+    /// Waits until a query gives a number that is not smaller.
+    pub(super) async fn until_at_least(&self, query: &str, least: usize) {
+        soon(&format!("{query} to be {least}"), async {
+            while self.query(query).await.parse::<usize>().unwrap() < least {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+
     /// The sink, inserting a topic's records into the table `t`.
     pub(crate) fn sink(&self, rig: &Rig, topic: &Topic) -> Connector {
         rig.connector(guests::SINK_CLICKHOUSE)
