@@ -172,7 +172,7 @@ const QUOTES: [&str; 7] = [" before: ", " here: ", "parse uuid ", "parse IPv4 ",
 /// What the server says, without what is the same each time and without the piece of the data that it quotes.
 fn message(body: &str, class: Class) -> String {
     let line = body.trim().lines().next().unwrap_or_default();
-    let text = line.rsplit_once("DB::Exception: ").map_or(line, |(_, text)| text);
+    let text = line.rsplit_once("Exception: ").map_or(line, |(_, text)| text);
     let text = text.split(", e.what()").next().unwrap_or(text);
     // The column: `(while read the value of key a)`, `(while reading the value of key a)`.
     let (text, place) = text.split_once(": (while ").unwrap_or((text, ""));
