@@ -44,61 +44,105 @@ impl Sink for HttpSink {
 
 /// The batch in one request, or in as many as the settings, the endpoint or the host want.
 fn send_together(target: &Target, batch: &Batch, content: fn(&[Record], bool) -> Content) -> Result<Outcomes> {
-    let mut outcomes = Outcomes::written();
-    let Some(first) = batch.records().first() else { return Ok(outcomes) };
+    let Some(first) = batch.records().first() else { return Ok(Outcomes::written()) };
     let (mut time, url) = (CallTime::start(batch.time_limit(), target.timeout), target.url.fill(first)?);
-    let mut unsent = pieces(batch.len(), target.records_per_request.unwrap_or(batch.len()));
-    // Where the order counts, a request waits for the one before it.
-    let at_once = if batch.order() == Order::Any { target.concurrency } else { 1 };
-    let mut something_is_said = false;
-    while !unsent.is_empty() {
-        let ranges: Vec<_> = unsent.drain(..at_once.min(unsent.len())).collect();
+    let mut progress = Progress::new(target, batch);
+    while !progress.unsent.is_empty() {
+        let ranges = progress.next_round();
         let timeout = time.timeout();
-        let mut requests = Vec::with_capacity(ranges.len());
-        for range in &ranges {
-            let records = &batch.records()[range.clone()];
-            requests.push(request(target, &url, records, content(records, target.envelope))?.timeout(timeout));
-        }
+        let requests: Result<Vec<_>> = ranges
+            .iter()
+            .map(|range| &batch.records()[range.clone()])
+            .map(|records| Ok(request(target, &url, records, content(records, target.envelope))?.timeout(timeout)))
+            .collect();
+        let requests = requests?;
         let answers = time.spend(|| wire::send_all(target, requests));
-        let mut setback = None;
-        // The halves of what is too large come first again, in the batch's order.
-        let mut halves = Vec::new();
-        for (range, answer) in ranges.into_iter().zip(answers) {
-            if let (Answer::TooLarge(_), true) = (&answer, range.len() > 1) {
-                let middle = range.start + range.len() / 2;
-                halves.extend([range.start..middle, middle..range.end]);
-                continue;
-            }
-            match items(target, answer, range.len()) {
-                Ok(failures) => {
-                    failures
-                        .into_iter()
-                        .try_for_each(|(index, error)| outcomes.set(range.start + index, Err(error)))?;
-                    something_is_said = true;
-                }
-                Err(Error::Retryable { reason, after }) => {
-                    outcomes.retry(range, &reason, after);
-                    // What comes behind it would fare no better, and may have to keep its place.
-                    setback = Some(Setback { reason, after });
-                }
-                Err(rejected @ Error::Rejected { .. }) if range.len() == batch.len() => return Err(rejected),
-                Err(Error::Rejected { reason }) => {
-                    outcomes.reject(range, &reason);
-                    something_is_said = true;
-                }
-                Err(fatal @ Error::Fatal { .. }) => return Err(fatal),
-            }
+        // From the back, so that the halves of what was too large stand in the batch's order.
+        for (range, answer) in ranges.into_iter().zip(answers).rev() {
+            progress.note(range, answer)?;
         }
-        halves.into_iter().rev().for_each(|range| unsent.push_front(range));
-        if !unsent.is_empty() {
-            setback = setback.or_else(|| Setback::of_time(&time));
+        if !progress.unsent.is_empty() {
+            progress.setback = progress.setback.or_else(|| Setback::of_time(&time));
         }
-        if let Some(setback) = setback {
-            unsent.into_iter().for_each(|range| setback.hold_back(range, &mut outcomes));
-            return if something_is_said { Ok(outcomes) } else { Err(setback.into()) };
+        if let Some(setback) = progress.setback.take() {
+            return progress.end(setback);
         }
     }
-    Ok(outcomes)
+    Ok(progress.outcomes)
+}
+
+/// How far a batch is that goes in requests with several records.
+struct Progress<'a> {
+    target: &'a Target,
+    batch: &'a Batch,
+    outcomes: Outcomes,
+    unsent: VecDeque<Range<usize>>,
+    /// Whether a request was answered with something else than that it has to be tried again.
+    is_under_way: bool,
+    /// Why no more is sent in this call.
+    setback: Option<Setback>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(target: &'a Target, batch: &'a Batch) -> Self {
+        let unsent = pieces(batch.len(), target.records_per_request.unwrap_or(batch.len()));
+        Self { target, batch, outcomes: Outcomes::written(), unsent, is_under_way: false, setback: None }
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.batch.order() != Order::Any
+    }
+
+    /// What goes at once: where the order counts, a request waits for the one before it.
+    fn next_round(&mut self) -> Vec<Range<usize>> {
+        let at_once = if self.is_ordered() { 1 } else { self.target.concurrency };
+        self.unsent.drain(..at_once.min(self.unsent.len())).collect()
+    }
+
+    /// Notes what came of a request.
+    ///
+    /// # Errors
+    ///
+    /// What ends the call for all of the batch.
+    fn note(&mut self, range: Range<usize>, answer: Answer) -> Result<()> {
+        if let (Answer::TooLarge(_), true) = (&answer, range.len() > 1) {
+            let middle = range.start + range.len() / 2;
+            self.unsent.push_front(middle..range.end);
+            self.unsent.push_front(range.start..middle);
+            return Ok(());
+        }
+        match items(self.target, answer, range.len()) {
+            Ok(failures) => {
+                self.is_under_way = true;
+                for (index, error) in failures {
+                    if self.is_ordered() && error.is_retryable() {
+                        self.setback = Some(Setback { reason: error.reason().to_owned(), after: None });
+                    }
+                    self.outcomes.set(range.start + index, Err(error))?;
+                }
+            }
+            Err(Error::Retryable { reason, after }) => {
+                self.outcomes.retry(range, &reason, after);
+                // What comes behind it would fare no better, and may have to keep its place.
+                self.setback = Some(Setback { reason, after });
+            }
+            Err(Error::Rejected { reason }) if range.len() < self.batch.len() => {
+                self.is_under_way = true;
+                self.outcomes.reject(range, &reason);
+            }
+            Err(error @ (Error::Rejected { .. } | Error::Fatal { .. })) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Ends the call before all is sent.
+    fn end(mut self, setback: Setback) -> Result<Outcomes> {
+        if !self.is_under_way {
+            return Err(setback.into());
+        }
+        self.unsent.into_iter().for_each(|range| setback.hold_back(range, &mut self.outcomes));
+        Ok(self.outcomes)
+    }
 }
 
 /// So many records, not more than `most` together.

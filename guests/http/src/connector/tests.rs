@@ -378,6 +378,17 @@ fn records_have_outcomes_of_their_own_in_one_answer() {
 }
 
 #[test]
+fn nothing_goes_behind_a_record_that_has_to_be_tried_again_where_the_order_counts() {
+    let items = json!({ "list": "/items", "status": "/status" });
+    let settings = json!({ "url": "http://h/", "item_failures": items, "records_per_request": 2 });
+    let mut rig = Rig::start(settings, "Exclusive", bulk);
+    let outcomes = rig.deliver(&["200", "429", "200", "200"]).expect("some are written");
+    let retries: Vec<_> = outcomes.failures().map(|(index, failure)| (index, failure.is_retry())).collect();
+    assert_eq!(retries, [(1, true), (2, true), (3, true)]);
+    assert_eq!(rig.bodies(), ["[200,429]"]);
+}
+
+#[test]
 fn a_batch_goes_in_requests_of_the_wanted_size() {
     let settings = || json!({ "url": "http://h/", "records_per_request": 2, "format": "ndjson" });
     let busy_at = |number: &'static str| {
