@@ -220,19 +220,25 @@ fn escape(message: &str, cut: bool) -> String {
     let end = message.floor_char_boundary(LINE_LIMIT);
     let mut line = String::with_capacity(end);
     for char in message[..end].trim_end_matches(['\n', '\r']).chars() {
-        match char {
-            '\t' => line.push('\t'),
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(line, "{}", char.escape_unicode());
-            }
-            char if char.is_control() => {
-                let _ = write!(line, "{}", char.escape_default());
-            }
-            char => line.push(char),
-        }
+        push_escaped(&mut line, char);
     }
     if cut || end < message.len() {
         line.push_str("... (cut)");
     }
     line
+}
+
+/// Whether a character would make a text look like something else than it is.
+pub(crate) fn deceives(char: char) -> bool {
+    let turns = matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (char.is_control() && char != '\t')
+}
+
+/// The character, or its escape.
+pub(crate) fn push_escaped(line: &mut String, char: char) {
+    let _ = match char {
+        char if !deceives(char) => line.write_char(char),
+        char if char.is_control() => write!(line, "{}", char.escape_default()),
+        char => write!(line, "{}", char.escape_unicode()),
+    };
 }

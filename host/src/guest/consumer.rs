@@ -28,3 +28,23 @@ pub struct ConsumerConfig {
     /// What payloads are to be.
     pub payload_format: PayloadFormat,
 }
+
+impl ConsumerConfig {
+    /// All names in it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let Self {
+            topic,
+            subscription,
+            consumer_name,
+            subscription_type: _,
+            key_filters,
+            expected_schema_subject,
+            batch_size: _,
+            batch_bytes: _,
+            flush_interval: _,
+            payload_format: _,
+        } = self;
+        let optional = [consumer_name, expected_schema_subject].into_iter().flatten();
+        [topic, subscription].into_iter().chain(optional).chain(key_filters).map(String::as_str)
+    }
+}

@@ -5,7 +5,10 @@ use std::{io, path::PathBuf, time::Duration};
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::state::MemoryAccount;
-use crate::capability::limit::Limit;
+use crate::capability::{
+    limit::Limit,
+    logging::{deceives, push_escaped},
+};
 
 /// The longest text that is taken over from a guest or from wasmtime, in bytes.
 pub(super) const TEXT_LIMIT: usize = 4 * 1024;
@@ -231,13 +234,26 @@ impl Error {
     }
 }
 
-/// The text, cut where it is too long.
-pub(super) fn clip(mut text: String) -> String {
-    if text.len() > TEXT_LIMIT {
-        text.truncate(text.floor_char_boundary(TEXT_LIMIT));
-        text.push_str("...");
+/// A text of somebody else's, cut where it is too long, and without what could make it look like the host's own: control
+/// characters are escaped, and its lines behind the first are set in.
+pub(super) fn clip(text: String) -> String {
+    if text.len() <= TEXT_LIMIT && !text.contains(deceives) {
+        return text;
     }
-    text
+    let mut clean = String::with_capacity(text.len().min(TEXT_LIMIT) + "...".len());
+    for char in text.chars() {
+        let before = clean.len();
+        match char {
+            '\n' => clean.push_str("\n  "),
+            char => push_escaped(&mut clean, char),
+        }
+        if clean.len() > TEXT_LIMIT {
+            clean.truncate(before);
+            clean.push_str("...");
+            break;
+        }
+    }
+    clean
 }
 
 /// The first of the names that a file brings, as many as a person would read, and how many more there are.

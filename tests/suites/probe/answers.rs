@@ -108,6 +108,15 @@ async fn cases(rig: &Rig, foreign: &Topic) -> Vec<Case> {
             not_granted(&format!("{}-part-0", topic.name()), &topic.subscription())
         })
         .await,
+        at_the_start(rig, "names that would be lines of the log", |topic, _| {
+            let forged = format!("{}\nERROR all is lost", topic.name());
+            (ask(&forged, "s", 1), "the guest breaks the contract: it uses a name with control characters".to_owned())
+        })
+        .await,
+        at_the_start(rig, "names without an end", |topic, _| {
+            (ask(topic.name(), &"s".repeat(1 << 20), 1), "the guest breaks the contract: it uses a name".to_owned())
+        })
+        .await,
         at_the_start(rig, "an empty name", |topic, _| not_granted("", &topic.subscription())).await,
     ]
 }

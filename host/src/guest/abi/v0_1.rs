@@ -9,6 +9,7 @@ use wasmtime::{
 
 use super::Outcome;
 use crate::{
+    capability::logging::deceives,
     guest::{ConsumerConfig, Error, state::State},
     record::{Batch, Verdict},
 };
@@ -26,6 +27,9 @@ pub(super) const LIFECYCLE: &str = "danube:sink/lifecycle@0.1.0";
 
 /// Answers are taken whole, and this many subscriptions are more than any connector has.
 const MAX_CONSUMERS: usize = 1_000;
+
+/// Names longer than this, in bytes, are of no topic, subscription, consumer or subject.
+const MAX_NAME: usize = 1024;
 
 type Answer<T> = (Result<T, records::SinkError>,);
 
@@ -119,7 +123,12 @@ impl Guest {
             let what = format!("it wants {} subscriptions, more than {MAX_CONSUMERS}", configs.len());
             return Ok(Err(Error::Contract { what }));
         }
-        Ok(Ok(configs.into_iter().map(ConsumerConfig::from).collect()))
+        let configs: Vec<_> = configs.into_iter().map(ConsumerConfig::from).collect();
+        if configs.iter().flat_map(ConsumerConfig::names).any(|name| name.len() > MAX_NAME || name.contains(deceives)) {
+            let what = format!("it uses a name with control characters, or of more than {MAX_NAME} bytes");
+            return Ok(Err(Error::Contract { what }));
+        }
+        Ok(Ok(configs))
     }
 
     pub(super) async fn process_batch(

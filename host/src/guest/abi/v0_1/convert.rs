@@ -238,9 +238,21 @@ mod tests {
         assert_eq!(breach(vec![retry(2, None)], 2), "it failed record 2 of a batch of 2");
         assert_eq!(breach(vec![retry(u32::MAX, None)], 2), "it failed record 4294967295 of a batch of 2");
         assert_eq!(breach(vec![retry(1, None), reject(1, "x")], 2), "it failed record 1 twice");
+    }
 
-        let long = verdicts(vec![reject(0, &"é".repeat(TEXT_LIMIT))], 1).unwrap();
+    #[test]
+    fn reasons_are_cut_and_pass_for_nothing_else() {
+        let reject =
+            |reason: &str| records::RecordFailure { index: 0, failure: records::Failure::Reject(reason.into()) };
+        let long = verdicts(vec![reject(&"é".repeat(TEXT_LIMIT))], 1).unwrap();
         let [Verdict::Reject { reason }] = &long[..] else { panic!("{long:?}") };
         assert_eq!(reason.len(), TEXT_LIMIT + 3);
+        // Nothing that could pass for a line of the host's own, or turn a terminal over.
+        let forged = verdicts(vec![reject("bad\n2026-11-28 ERROR all is lost\r\u{1b}[2J\u{202e}")], 1).unwrap();
+        let reason = r"2026-11-28 ERROR all is lost\r\u{1b}[2J\u{202e}";
+        assert_eq!(forged, [Verdict::Reject { reason: format!("bad\n  {reason}") }]);
+        let forged = verdicts(vec![reject(&"\u{1b}".repeat(TEXT_LIMIT))], 1).unwrap();
+        let [Verdict::Reject { reason }] = &forged[..] else { panic!("{forged:?}") };
+        assert!(reason.len() <= TEXT_LIMIT + 3);
     }
 }
