@@ -40,6 +40,8 @@ const HEADERS: &[(&str, &str, &str, &str)] = &[
     ("x_method_override", "DELETE", "invalid: the header `x_method_override` asks for another method", INTERNAL),
     ("x-original-url", "/admin", "invalid: the header `x-original-url` asks for another path", INTERNAL),
     ("x-rewrite-url", "/admin", "invalid: the header `x-rewrite-url` asks for another path", INTERNAL),
+    ("x-forwarded-host", "localhost", "invalid: the header `x-forwarded-host` asks for another host", INTERNAL),
+    ("Forwarded", "host=localhost", "invalid: the header `forwarded` asks for another host", INTERNAL),
     (":authority", "localhost", "invalid: `:authority` is not a header name", SYNTAX),
     (":path", "/admin", "invalid: `:path` is not a header name", SYNTAX),
     (":method", "DELETE", "invalid: `:method` is not a header name", SYNTAX),

@@ -44,6 +44,12 @@ static OTHER_METHOD: [HeaderName; 3] = [
 /// The same for the path.
 static OTHER_PATH: [HeaderName; 2] =
     [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-rewrite-url")];
+/// The same for the host, behind a proxy that does not take away what it does not set.
+static OTHER_HOST: [HeaderName; 3] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-host"),
+];
 
 /// A request as the contract has it.
 #[derive(Debug, Clone)]
@@ -138,7 +144,8 @@ pub(super) fn check_overrides(headers: &HeaderMap, grant: Option<&Grant>) -> Res
     let limits_path = grant.is_none_or(|grant| grant.path() != "/");
     let method = OTHER_METHOD.iter().filter(|_| limits_method).map(|name| (name, "method"));
     let path = OTHER_PATH.iter().filter(|_| limits_path).map(|name| (name, "path"));
-    for (name, what) in method.chain(path) {
+    let host = OTHER_HOST.iter().map(|name| (name, "host"));
+    for (name, what) in method.chain(path).chain(host) {
         if let Some(name) = given_as(headers, name) {
             return Err(Error::InvalidRequest(format!(
                 "the header `{name}` asks for another {what} than the one that is granted"
