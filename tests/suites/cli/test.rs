@@ -28,7 +28,6 @@ http = ["https://shop.example"]
 
 [settings]
 url = "https://shop.example/in"
-format = "array"
 
 [[settings.topic_mappings]]
 topic = "/default/orders"
@@ -39,7 +38,7 @@ batch_size = 2
 fn folder(expected: Option<&Value>) -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::copy(guests::SINK_HTTP, folder.path().join("http.wasm")).unwrap();
-    fs::write(folder.path().join("http.toml"), CONFIG.replace("format = \"array\"\n", "")).unwrap();
+    fs::write(folder.path().join("http.toml"), CONFIG).unwrap();
     fs::write(folder.path().join("records.ndjson"), "{\"n\":1}\n{\"n\":2}\n{\"n\":12345678901234567890.10}\n").unwrap();
     if let Some(expected) = expected {
         fs::write(folder.path().join("expected.json"), expected.to_string()).unwrap();
@@ -109,7 +108,7 @@ async fn replies_go_by_method_and_url_and_failures_are_real() {
     // Nobody sends a DELETE.
     assert_eq!(
         report["differences"],
-        json!([{ "at": "http[0]", "expected": "1 requests", "found": "0 requests" }]),
+        json!([{ "at": "http[0]", "expected": "1 request", "found": "0 requests" }]),
         "{report}"
     );
     let reasons = &report["happened"]["records"][0]["retries"];
@@ -119,7 +118,10 @@ async fn replies_go_by_method_and_url_and_failures_are_real() {
 #[tokio::test]
 async fn grants_are_enforced() {
     let folder = folder(None);
-    let config = CONFIG.replace("format = \"array\"\n", "").replace("http = [\"https://shop.example\"]", "http = []");
+    let config = CONFIG.replace(
+        "http = [\"https://shop.example\"]",
+        "http = [{ url = \"https://shop.example\", methods = [\"PUT\"] }]",
+    );
     fs::write(folder.path().join("http.toml"), config).unwrap();
     let ended = test(folder.path(), &[]).await;
     assert!(ended.stdout.contains("stopped: ") && ended.stderr.contains("https://shop.example"), "{ended:?}");
@@ -135,12 +137,6 @@ async fn records_say_more_than_their_payload() {
         json!({ "$record": { "text": "no json", "schema": { "subject": "s", "type": "json_schema" } } }),
     ];
     fs::write(folder.path().join("records.ndjson"), records.map(|record| record.to_string()).join("\n")).unwrap();
-    let config = CONFIG.replace("format = \"array\"", "format = \"array\"\nmetadata = true");
-    fs::write(
-        folder.path().join("http.toml"),
-        config.replace("format = \"array\"\n", "").replace("metadata = true\n", ""),
-    )
-    .unwrap();
     let ended = test(folder.path(), &["--json"]).await;
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     let records = &report["happened"]["records"];

@@ -84,7 +84,7 @@ fn exchanges(expected: &[Exchange], requests: &[Captured], found: &mut Found) {
         if let Times::Exactly(times) = exchange.times
             && answered.len() != times as usize
         {
-            let count = |count: usize| format!("{count} requests");
+            let count = |count: usize| counted(count, "request");
             found.add(&format!("http[{at}]"), Some(count(times as usize)), Some(count(answered.len())));
         }
         for request in answered {
@@ -161,7 +161,7 @@ fn part(at: &str, expected: Option<&Json>, sent: Option<&Json>, found: &mut Foun
 
 fn outcomes(expected: &[Outcome], records: &[Ended], found: &mut Found) {
     if expected.len() != records.len() {
-        let count = |count: usize| Some(format!("{count} records"));
+        let count = |count: usize| Some(counted(count, "record"));
         found.add("records", count(expected.len()), count(records.len()));
     }
     for (at, (expected, record)) in expected.iter().zip(records).enumerate() {
@@ -182,7 +182,7 @@ fn outcomes(expected: &[Outcome], records: &[Ended], found: &mut Found) {
         }
         let Some(retries) = retries else { continue };
         if retries.len() != record.retries.len() {
-            let count = |count: usize| Some(format!("{count} retries"));
+            let count = |count: usize| Some(format!("{count} times"));
             found.add(&place("retries"), count(retries.len()), count(record.retries.len()));
             continue;
         }
@@ -197,4 +197,8 @@ fn outcomes(expected: &[Outcome], records: &[Ended], found: &mut Found) {
             }
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
