@@ -72,7 +72,7 @@ async fn no_row_is_lost_when_the_host_is_killed_and_none_doubled_where_rows_repl
     let topic = rig.topic().await;
     server.query("CREATE TABLE t (id String, n UInt32) ENGINE = ReplacingMergeTree ORDER BY id").await;
     let columns = toml::toml! { id = "@id"
-        n = "n" };
+    n = "n" };
     let connector = server.sink(&rig, &topic).mapping("columns", columns).mapping("batch_size", 4);
     let file = rig.write(&connector);
     let args = ["run", "--listen", "127.0.0.1:0", "--cache-dir", CACHE, file.to_str().unwrap()];
@@ -93,7 +93,7 @@ async fn no_row_is_lost_when_the_host_is_killed_and_none_doubled_where_rows_repl
 #[tokio::test]
 async fn the_same_insert_counts_once_where_the_server_remembers() {
     let (Some(rig), server) = (wide().await, Server::start(Kind::Modern).await) else { return };
-    for (deduplicate, expected) in [(true, "40\t40"), (false, "80\t40")] {
+    for deduplicate in [true, false] {
         let topic = rig.topic().await;
         server.query("DROP TABLE IF EXISTS t").await;
         let columns = toml::toml! { n = { from = "n", type = "UInt32" } };
@@ -113,7 +113,10 @@ async fn the_same_insert_counts_once_where_the_server_remembers() {
         for connector in &connectors {
             host.until_acknowledged(connector, 40).await;
         }
-        assert_eq!(server.query("SELECT count(), uniqExact(n) FROM t").await, expected);
+        let rows: usize = server.query("SELECT count() FROM t").await.parse().unwrap();
+        // Without a token each subscription writes all of them, and an insert that had no answer in time once more.
+        assert!(if deduplicate { rows == 40 } else { rows >= 80 }, "{deduplicate}: {rows}");
+        assert_eq!(server.query("SELECT uniqExact(n) FROM t").await, "40");
         host.stop().await;
     }
 }
