@@ -77,13 +77,27 @@ fn what_is_unknown_is_refused() {
     assert!(delete.contains("expected `\"tombstone\"` or `{ attribute = \"NAME\", equals = \"VALUE\" }`"), "{delete}");
 }
 
+const README: &str = include_str!("../../README.md");
+
 #[test]
-fn the_file_that_is_shipped_is_valid() {
-    let file: toml::Table = toml::from_str(include_str!("../../../../config/postgres.toml")).expect("it is TOML");
-    let settings = serde_json::to_value(&file["postgres"]).expect("it is JSON as well");
-    let settings: Settings = serde_json::from_value(settings).expect("it has the settings' form");
-    let config = Config::resolve(settings, "c").expect("it is valid");
-    assert_eq!(config.targets[0].columns.len(), 5);
+fn the_examples_are_valid() {
+    let example = README.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+    for text in [example.expect("there is an example"), include_str!("../../../../config/postgres.toml")] {
+        let file: toml::Table = text.parse().expect("it is TOML");
+        let settings: Settings = file["postgres"].clone().try_into().expect("the settings are known");
+        Config::resolve(settings, "c").expect("the settings are valid");
+    }
+}
+
+#[test]
+fn every_key_stands_in_the_readme() {
+    for error in [mistake(json!({ "no such key": 1 }), json!({})), mistake(json!({}), json!({ "no such key": 1 }))] {
+        let keys = error.split(" (besides").next().unwrap_or_default();
+        let known: Vec<_> = keys.split('`').skip(1).step_by(2).filter(|key| !key.contains(['[', ' '])).collect();
+        assert!(known.len() > 5, "{error}");
+        let missing: Vec<_> = known.into_iter().filter(|key| !README.contains(&format!("\n| `{key}`"))).collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
 }
 
 #[test]
