@@ -61,7 +61,7 @@ pub(crate) struct Server {
     release: Release,
     folder: TempDir,
     port: u16,
-    /// Holds its standard input.
+    /// Its keeper, which ends the server and clears up once it has nothing more to read.
     process: Option<Child>,
     settings: Vec<String>,
     has_small_disk: bool,
@@ -266,20 +266,6 @@ impl Server {
         let output = soon("psql", psql.output()).await.unwrap();
         assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let Some(mut keeper) = self.process.take() else { return };
-        // It clears up once it is alone.
-        drop(keeper.stdin.take());
-        for _ in 0..1000 {
-            if !matches!(keeper.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
     }
 }
 

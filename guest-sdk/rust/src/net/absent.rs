@@ -17,7 +17,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return value;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 
@@ -51,7 +51,6 @@ impl TcpStream {
     /// # Errors
     ///
     /// Always, outside of a component.
-    #[expect(clippy::unused_async, reason = "it is a component's")]
     pub async fn connect(_: &str, _: u16) -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "there are no connections outside of a component"))
     }
@@ -61,7 +60,6 @@ impl TcpStream {
     /// # Errors
     ///
     /// When there is no session.
-    #[expect(clippy::unused_async, reason = "it is a component's")]
     pub async fn into_tls(self, _: &str) -> io::Result<TlsStream> {
         match self {}
     }
