@@ -138,7 +138,7 @@ fn batch(number: u64) -> Batch {
         publish_time: 1_700_000_000_000_000,
         producer: "shop".into(),
         partition: Some(0),
-        routing_key: Some(format!("customer-{n}").into()),
+        routing_key: Some(format!("customer-{n}")),
         attributes: vec![("region".into(), "eu".into())],
         schema: None,
         payload: Payload::Json(format!(r#"{{"n":{n},"text":"{}"}}"#, "x".repeat(460)).into()),

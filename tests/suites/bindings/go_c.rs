@@ -33,7 +33,7 @@ fn go() {
             .replace("/internal/bindings/exports/export_", "/internal/exports/export_")
     };
     let files = files.into_iter().map(|(name, text)| (name, ours(text)));
-    same_as_checked_in("guest-sdk/go/danubesink/internal/bindings", files.collect());
+    same_as_checked_in("guest-sdk/go/danubesink/internal/bindings", &files.collect());
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn c() {
         no_object_file: true,
         ..Default::default()
     };
-    same_as_checked_in("guest-sdk/c/danube_sink/bindings", generated(options.build()));
+    same_as_checked_in("guest-sdk/c/danube_sink/bindings", &generated(options.build()));
 }
 
 /// What a generator makes of the contract.
@@ -58,11 +58,11 @@ fn generated(mut generator: Box<dyn WorldGenerator>) -> BTreeMap<String, String>
 }
 
 /// Holds generated files against those of a folder, which has no others, or writes them there.
-fn same_as_checked_in(folder: &str, files: BTreeMap<String, String>) {
+fn same_as_checked_in(folder: &str, files: &BTreeMap<String, String>) {
     let path = Path::new(ROOT).join(folder);
     if env::var_os("UPDATE_EXPECT").is_some() {
         let _ = fs::remove_dir_all(&path);
-        for (name, text) in &files {
+        for (name, text) in files {
             let file = path.join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
@@ -71,7 +71,7 @@ fn same_as_checked_in(folder: &str, files: BTreeMap<String, String>) {
     let advice = "is not what `wit/v0.1` gives: write it anew, see the head of this test";
     let names: BTreeSet<PathBuf> = files.keys().map(|name| path.join(name)).collect();
     assert_eq!(files_below(&path), names, "`{folder}` {advice}");
-    for (name, text) in &files {
+    for (name, text) in files {
         assert!(fs::read_to_string(path.join(name)).unwrap() == *text, "`{folder}/{name}` {advice}");
     }
 }

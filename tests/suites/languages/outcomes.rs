@@ -7,7 +7,7 @@ use crate::numbered;
 
 pub(super) async fn parts_of_a_batch_fail(language: Language) {
     let said = json!([{ "index": 1, "reject": "bad: ü" }, { "index": 2, "retry": "later", "after_ms": 1500 }]);
-    let trial = Trial::new(language).await.records(numbered(4)).reply(json!({ "body": said }));
+    let trial = Trial::new(language).await.records(numbered(4)).reply(&json!({ "body": said }));
     let report = trial.run().await;
     assert_eq!(report.outcomes(), ["written", "rejected", "written", "written"]);
     assert_eq!(report.reason(1), "bad: ü");
@@ -21,26 +21,26 @@ pub(super) async fn statuses_mean_what_they_mean(language: Language) {
         let report = Trial::new(language)
             .await
             .records(numbered(2))
-            .reply(json!({ "status": status, "body": "why" }))
+            .reply(&json!({ "status": status, "body": "why" }))
             .run()
             .await;
         assert_eq!(report.outcomes(), [outcome; 2], "{status}");
         assert_eq!(report.reason(0).contains("why") && report.reason(0).contains("400"), status == 400);
     }
     for status in [408, 425, 429, 500, 503, 599] {
-        let report = Trial::new(language).await.records(numbered(2)).reply(json!({ "status": status })).run().await;
+        let report = Trial::new(language).await.records(numbered(2)).reply(&json!({ "status": status })).run().await;
         assert_eq!(report.outcomes(), ["written"; 2], "{status}");
         let reason = report.retries(1)[0]["reason"].to_string();
         assert!(reason.contains(&status.to_string()), "{reason}");
     }
     let moved = json!({ "status": 302, "headers": { "location": "http://127.0.0.1:9/there" } });
-    let report = Trial::new(language).await.records(numbered(1)).reply(moved).run().await;
+    let report = Trial::new(language).await.records(numbered(1)).reply(&moved).run().await;
     assert!(report.stopped().contains("http://127.0.0.1:9/there"), "{}", report.happened);
 }
 
 pub(super) async fn a_pause_is_asked_for(language: Language) {
     let busy = json!({ "status": 503, "headers": { "retry-after": "7" }, "body": "busy" });
-    let report = Trial::new(language).await.records(numbered(2)).reply(busy).run().await;
+    let report = Trial::new(language).await.records(numbered(2)).reply(&busy).run().await;
     assert_eq!(report.outcomes(), ["written"; 2]);
     let retry = &report.retries(0)[0];
     assert_eq!(retry["after_ms"], 7000, "{retry}");
@@ -49,13 +49,13 @@ pub(super) async fn a_pause_is_asked_for(language: Language) {
 
 pub(super) async fn an_unreachable_target_is_tried_again(language: Language) {
     for failure in ["refused", "unresolved", "reset", "timeout"] {
-        let report = Trial::new(language).await.records(numbered(2)).reply(json!({ "failure": failure })).run().await;
+        let report = Trial::new(language).await.records(numbered(2)).reply(&json!({ "failure": failure })).run().await;
         assert_eq!(report.outcomes(), ["written"; 2], "{failure}: {}", report.log);
         let reason = report.retries(0)[0]["reason"].to_string();
         assert!(reason.contains("http://127.0.0.1:9"), "{failure}: {reason}");
     }
     let trial = Trial::new(language).await.records(numbered(2));
-    let report = (0..10).fold(trial, |trial, _| trial.reply(json!({ "failure": "refused" }))).run().await;
+    let report = (0..10).fold(trial, |trial, _| trial.reply(&json!({ "failure": "refused" }))).run().await;
     assert_eq!(report.outcomes(), ["retry"; 2]);
     assert!(report.parked().contains("http://127.0.0.1:9"), "{}", report.happened);
 }

@@ -1,7 +1,10 @@
 //! What arrives of each record, over the broker and the wire.
 
 use danube_client::SchemaType;
-use danube_wasm_tests::rig::{Message, Rig, Topic};
+use danube_wasm_tests::{
+    endpoint::Request,
+    rig::{Message, Rig, Topic},
+};
 use serde_json::{Value, json, value::RawValue};
 
 use super::Language;
@@ -14,7 +17,7 @@ async fn arrive(language: Language, rig: &Rig, topic: &Topic, messages: Vec<Mess
     rig.publish(topic, messages).await;
     let mut arrived = rig.endpoint.until_records(count).await;
     // It posts a word at its end as well.
-    let text = rig.endpoint.requests().iter().map(|request| request.text()).collect();
+    let text = rig.endpoint.requests().iter().map(Request::text).collect();
     host.stop().await;
     arrived.sort_by_key(|record| record["offset"].as_u64());
     (arrived, text)
@@ -33,7 +36,7 @@ async fn arrives(language: Language, schema: Option<(SchemaType, &str)>, payload
 
 pub(super) async fn every_kind_arrives(language: Language) {
     let rejects_nothing = r#"{"type":"object"}"#;
-    let table: [(Option<(SchemaType, &str)>, &[u8], Value); 6] = [
+    let table: [(_, &[u8], _); 6] = [
         (
             Some((SchemaType::JsonSchema, rejects_nothing)),
             br#"{"a":[1,null,true]}"#,

@@ -65,7 +65,7 @@ impl Trial {
     }
 
     /// What the target answers to the next request. Behind the last one it answers an empty 200.
-    pub(super) fn reply(mut self, reply: Value) -> Self {
+    pub(super) fn reply(mut self, reply: &Value) -> Self {
         self.replies.push(json!({ "reply": reply }));
         self
     }

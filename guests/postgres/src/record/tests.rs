@@ -15,7 +15,7 @@ fn cell(record: RecordBuilder, source: &str, kind: Kind) -> Result<Option<String
     row.map(|row| row.cells[0].clone()).map_err(|error| error.reason().to_owned())
 }
 
-fn field(value: serde_json::Value, kind: Kind) -> Result<Option<String>, String> {
+fn field(value: &serde_json::Value, kind: Kind) -> Result<Option<String>, String> {
     cell(RecordBuilder::json(json!({ "v": value }).to_string()), "v", kind)
 }
 
@@ -35,7 +35,7 @@ fn values_are_laid_out_for_their_type() {
         (json!(1_700_000_000_000_001_u64), Kind::Timestamp, Some("2023-11-14T22:13:20.000001Z")),
         (json!("yesterday"), Kind::Timestamp, Some("yesterday")),
     ] {
-        assert_eq!(field(value.clone(), kind), Ok(expected.map(str::to_owned)), "{value}");
+        assert_eq!(field(&value, kind), Ok(expected.map(str::to_owned)), "{value}");
     }
 }
 
@@ -59,9 +59,9 @@ fn what_does_not_fit_is_bad_data() {
             "as a time a number must be whole microseconds from 1970 to 9999; others go as text",
         ),
     ] {
-        assert_eq!(field(value, kind), Err(format!("{place}{expected}")));
+        assert_eq!(field(&value, kind), Err(format!("{place}{expected}")));
     }
-    assert!(field(json!("!"), Kind::Bytes).is_err_and(|mistake| mistake.starts_with(&format!("{place}not base64: "))));
+    assert!(field(&json!("!"), Kind::Bytes).is_err_and(|mistake| mistake.starts_with(&format!("{place}not base64: "))));
     let bytes = cell(RecordBuilder::binary([0xff]), "@payload", Kind::Plain);
     assert_eq!(bytes, Err(format!("{place}bytes go into `bytea` columns only")));
 }

@@ -67,10 +67,8 @@ fn merged(given: &Value, own: &Table) -> anyhow::Result<Value> {
     if own.is_empty() {
         return Ok(given.clone());
     }
-    let mut table = match given {
-        Value::Table(table) => table.clone(),
-        version => Table::from_iter([("version".to_owned(), version.clone())]),
-    };
+    let of_version = || Table::from_iter([("version".to_owned(), given.clone())]);
+    let mut table = given.as_table().cloned().unwrap_or_else(of_version);
     for (key, value) in own {
         match (table.get_mut(key), value) {
             (Some(Value::Array(given)), Value::Array(more)) => given.extend(more.iter().cloned()),
