@@ -61,7 +61,7 @@ pub struct Receipt {
 pub struct Answers(Arc<Port>);
 
 #[derive(Debug)]
-#[cfg_attr(test, expect(clippy::large_enum_variant, reason = "the small variant is there in tests only"))]
+#[expect(clippy::large_enum_variant, reason = "the small variants are there for tests, of the host and of components")]
 enum Port {
     Broker {
         broker: Broker,

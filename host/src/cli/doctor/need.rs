@@ -214,14 +214,18 @@ mod tests {
 
     #[test]
     fn what_is_there_is_told_from_what_is_old_or_missing() {
-        let there = need(&[ask("no-such-program", &[]), ask("sh", &["-c", "echo 2.5.1"])], Some(Version(2, 5)));
+        let there =
+            need(const { &[ask("no-such-program", &[]), ask("sh", &["-c", "echo 2.5.1"])] }, Some(Version(2, 5)));
         assert!(matches!(there, Finding::There { version, .. } if version == "2.5"));
-        assert!(matches!(need(&[ask("sh", &["-c", "echo 2.4"])], Some(Version(2, 5))), Finding::TooOld { .. }));
-        let missing = need(&[ask("no-such-program", &[]), ask("sh", &["-c", "exit 1"])], None);
+        assert!(matches!(
+            need(const { &[ask("sh", &["-c", "echo 2.4"])] }, Some(Version(2, 5))),
+            Finding::TooOld { .. }
+        ));
+        let missing = need(const { &[ask("no-such-program", &[]), ask("sh", &["-c", "exit 1"])] }, None);
         assert!(
             matches!(missing, Finding::Missing { tried } if tried.contains("no-such-program") && tried.contains("fails"))
         );
-        let folder = need(&[Ask { exists: true, ..ask("sh", &["-c", "echo /no/such/folder"]) }], None);
+        let folder = need(const { &[Ask { exists: true, ..ask("sh", &["-c", "echo /no/such/folder"]) }] }, None);
         assert!(matches!(folder, Finding::Missing { .. }));
     }
 }
