@@ -208,24 +208,20 @@ fn on_path(program: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn need(asks: &'static [Ask], least: Option<Version>) -> Finding {
-        Need { what: "it", asks, least, install: "install it" }.look()
+    fn need<const N: usize>(asks: [Ask; N], least: Option<Version>) -> Finding {
+        Need { what: "it", asks: Vec::from(asks).leak(), least, install: "install it" }.look()
     }
 
     #[test]
     fn what_is_there_is_told_from_what_is_old_or_missing() {
-        let there =
-            need(const { &[ask("no-such-program", &[]), ask("sh", &["-c", "echo 2.5.1"])] }, Some(Version(2, 5)));
+        let there = need([ask("no-such-program", &[]), ask("sh", &["-c", "echo 2.5.1"])], Some(Version(2, 5)));
         assert!(matches!(there, Finding::There { version, .. } if version == "2.5"));
-        assert!(matches!(
-            need(const { &[ask("sh", &["-c", "echo 2.4"])] }, Some(Version(2, 5))),
-            Finding::TooOld { .. }
-        ));
-        let missing = need(const { &[ask("no-such-program", &[]), ask("sh", &["-c", "exit 1"])] }, None);
+        assert!(matches!(need([ask("sh", &["-c", "echo 2.4"])], Some(Version(2, 5))), Finding::TooOld { .. }));
+        let missing = need([ask("no-such-program", &[]), ask("sh", &["-c", "exit 1"])], None);
         assert!(
             matches!(missing, Finding::Missing { tried } if tried.contains("no-such-program") && tried.contains("fails"))
         );
-        let folder = need(const { &[Ask { exists: true, ..ask("sh", &["-c", "echo /no/such/folder"]) }] }, None);
+        let folder = need([Ask { exists: true, ..ask("sh", &["-c", "echo /no/such/folder"]) }], None);
         assert!(matches!(folder, Finding::Missing { .. }));
     }
 }
