@@ -145,9 +145,10 @@ fn operators_files_load() {
 
 #[test]
 fn files_of_tests_are_read() {
-    for (language, read) in
-        [("json expected", cli::read_expected as fn(&Path) -> bool), ("json records", cli::read_records)]
-    {
+    for (language, read) in [
+        ("json expected", cli::read_expected as fn(&Path) -> bool),
+        ("json records", cli::read_records as fn(&Path) -> bool),
+    ] {
         for Block { place, text, .. } in blocks(language) {
             let file = tempfile::NamedTempFile::new().unwrap();
             fs::write(file.path(), text).unwrap();
@@ -178,7 +179,10 @@ fn commands_are_understood() {
             seen.insert((*command).to_owned());
         }
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["bench", "check", "dev", "dlq", "explain", "inspect", "run"]);
+    assert_eq!(
+        seen.into_iter().collect::<Vec<_>>(),
+        ["bench", "check", "dev", "dlq", "doctor", "explain", "inspect", "new", "run", "test"]
+    );
 }
 
 #[test]

@@ -64,10 +64,7 @@ mod tests {
     #[test]
     fn every_template_is_complete() {
         let name = Name::of_folder(Path::new("orders-to-shop")).unwrap();
-        for language in Language::ALL
-            .into_iter()
-            .filter(|language| below(&format!("{}/template/", language.name())).next().is_some())
-        {
+        for language in Language::ALL {
             let title = language.title();
             let files = files(language, &name).unwrap();
             let text = |path: &str| {

@@ -125,7 +125,7 @@ async fn other_worlds_and_versions_are_refused_with_a_way_out() {
         `test.wasm` is not a sink connector for this host: it exports no danube:sink/sink
           exports: run
           supported: danube:sink/sink@0.1.0
-        help: build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function"#]]
+        help: build it for the world danube:sink/sink-connector; with an SDK, register the sink with its macro or function; `danube-wasm new` writes one to start from"#]]
     .assert_eq(&refused(other).await);
 
     let nothing = wat::parse_str("(component)").unwrap();
@@ -133,10 +133,10 @@ async fn other_worlds_and_versions_are_refused_with_a_way_out() {
 
     let newer = Core::default().build_edited("sink-connector", &[("@0.1.0", "@0.9.0")]);
     expect![[r#"
-        `test.wasm` is not a sink connector for this host: its version of the contract is not one that this host knows
+        `test.wasm` is not a sink connector for this host: its version of the contract is newer than this host
           exports: danube:sink/sink@0.9.0
           supported: danube:sink/sink@0.1.0
-        help: build it against a supported version, or run it with a host that knows its version"#]]
+        help: run it with a newer host, or build it against the contract of this one: an SDK of this host's version"#]]
     .assert_eq(&refused(newer).await);
     let older = Core::default().build_edited("sink-connector", &[("@0.1.0", "@0.0.9")]);
     let refusal = refused(older).await;
