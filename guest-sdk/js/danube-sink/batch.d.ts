@@ -57,11 +57,12 @@ export declare class Batch {
      */
     waves(): Waves;
     /**
-     * The same with only some of the records.
+     * The same with only some of the records, and the time that is left for them.
      * @param {readonly number[]} indices
+     * @param {number} timeLimitMs
      * @returns {Batch}
      */
-    part(indices: readonly number[]): Batch;
+    part(indices: readonly number[], timeLimitMs: number): Batch;
     /**
      * Names the group that a record belongs to; absent: its place does not count.
      * @param {Record} record

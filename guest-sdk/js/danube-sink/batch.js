@@ -80,12 +80,13 @@ export class Batch {
   }
 
   /**
-   * The same with only some of the records.
+   * The same with only some of the records, and the time that is left for them.
    * @param {readonly number[]} indices
+   * @param {number} timeLimitMs
    * @returns {Batch}
    */
-  part(indices) {
-    return new Batch({ ...this, records: indices.flatMap((index) => this.records[index] ?? []) });
+  part(indices, timeLimitMs) {
+    return new Batch({ ...this, timeLimitMs, records: indices.flatMap((index) => this.records[index] ?? []) });
   }
 
   /**

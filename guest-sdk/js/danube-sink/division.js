@@ -25,7 +25,7 @@ export function* divide(sink, batch) {
     }
     const whole = free.length === batch.length;
     try {
-      division.take(free, yield sink.processBatch(whole ? batch : batch.part(free)));
+      division.take(free, yield sink.processBatch(whole ? batch : batch.part(free, division.timeLeft)));
     } catch (error) {
       if (error instanceof Fatal || (whole && error instanceof SinkError)) throw error;
       parts.unshift(...division.blame(free, error));
@@ -47,11 +47,15 @@ class Division {
   /** @param {import("./batch.js").Batch} batch */
   constructor(batch) {
     this.#batch = batch;
-    this.#end = Date.now() + batch.timeLimitMs / 2;
+    this.#end = Date.now() + batch.timeLimitMs;
+  }
+
+  get timeLeft() {
+    return this.#end - Date.now();
   }
 
   get isOutOfTime() {
-    return this.unexpected !== undefined && Date.now() > this.#end;
+    return this.unexpected !== undefined && this.timeLeft < this.#batch.timeLimitMs / 2;
   }
 
   /**

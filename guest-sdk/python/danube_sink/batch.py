@@ -104,6 +104,6 @@ class Batch:
 
         return Waves(self)
 
-    def part(self, indices: list[int]) -> Batch:
-        """The same with only some of the records."""
-        return dataclasses.replace(self, records=[self.records[index] for index in indices])
+    def part(self, indices: list[int], time_limit: float) -> Batch:
+        """The same with only some of the records, and the time that is left for them."""
+        return dataclasses.replace(self, records=[self.records[index] for index in indices], time_limit=time_limit)

@@ -77,7 +77,7 @@ class _Division:
 
     def __init__(self, sink: Sink[Any], batch: Batch) -> None:
         self.sink, self.batch = sink, batch
-        self.end = time.monotonic() + batch.time_limit / 2
+        self.end = time.monotonic() + batch.time_limit
         self.outcomes = Outcomes()
         #: By group, the record that has to be tried again and holds up those behind it.
         self.blocked: dict[Hashable, tuple[int, Retryable]] = {}
@@ -88,7 +88,7 @@ class _Division:
         parts = deque([list(range(len(self.batch)))])
         while parts:
             part = self._hold_back(parts.popleft())
-            if self.unexpected is not None and time.monotonic() > self.end:
+            if self.unexpected is not None and self._time_left() < self.batch.time_limit / 2:
                 self._retry(part, Retryable(f"no time left in this call, after {self.unexpected.reason}"))
             elif part:
                 halves = self._give(part)
@@ -98,11 +98,14 @@ class _Division:
             raise self.unexpected
         return self.outcomes
 
+    def _time_left(self) -> float:
+        return self.end - time.monotonic()
+
     def _give(self, part: list[int]) -> list[list[int]]:
         """Gives records to the sink, and returns the halves that are left to give if that broke it."""
         whole = len(part) == len(self.batch)
         try:
-            answer = self.sink.process_batch(self.batch if whole else self.batch.part(part))
+            answer = self.sink.process_batch(self.batch if whole else self.batch.part(part, self._time_left()))
             self._take(part, _expect(answer, (type(None), Outcomes), "process_batch"))
         except Fatal:
             raise
