@@ -7,7 +7,11 @@ pub mod endpoint;
 pub mod process;
 pub mod rig;
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 /// The components of this workspace, built for these suites.
 pub mod guests {
@@ -16,6 +20,18 @@ pub mod guests {
 
 /// Far longer than anything takes that works.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A port of loopback for a server that is to be started, and started again. The system gives none of these to clients or to
+/// those who do not care which, so that nobody else gets it meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// Waits for something that must happen; `what` says in a failure what did not.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -1,10 +1,10 @@
 //! The two ClickHouses: Debian's server of 2018, and today's engine behind a small HTTP server of our own.
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use danube_wasm_tests::guests;
 use danube_wasm_tests::{
-    PATIENCE,
+    PATIENCE, free_port,
     process::{Process, Signal},
     rig::{Connector, Rig, Topic},
     soon,
@@ -62,10 +62,8 @@ impl Server {
             Kind::Modern => ("chdb", PYTHON),
         };
         assert!(Path::new(program).exists(), "there is no {program}; run `tests/install {tool}`");
-        let mut server = Self { kind, folder: TempDir::new().unwrap(), http: 0, tcp: 0, disk, process: None };
-        // Both are bound at the same time, so that they differ.
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        [server.http, server.tcp] = free.map(|listener| listener.local_addr().unwrap().port());
+        let mut server =
+            Self { kind, folder: TempDir::new().unwrap(), http: free_port(), tcp: free_port(), disk, process: None };
         server.set_password(PASSWORD);
         std::fs::write(server.folder.path().join("server.xml"), server.config()).unwrap();
         std::fs::create_dir(server.folder.path().join("data")).unwrap();
@@ -120,7 +118,8 @@ impl Server {
         soon("ClickHouse to answer", async {
             while self.try_query("SELECT 1").await.is_err() {
                 let process = self.process.as_mut().expect("it was started");
-                assert!(!process.has_ended(), "ClickHouse has ended: {}", process.stderr());
+                let errors = || std::fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();
+                assert!(!process.has_ended(), "ClickHouse has ended: {}{}", process.stderr(), errors());
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })

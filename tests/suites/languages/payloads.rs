@@ -66,6 +66,8 @@ pub(super) async fn unicode_arrives(language: Language) {
     let messages = texts.iter().map(|text| Message::from(*text).key(text).attribute("name ü", text)).collect();
     let (arrived, _) = arrive(language, &rig, &topic, messages).await;
     for (record, text) in arrived.iter().zip(texts) {
+        // The engine drops a byte order mark in front of each string that it is given: see the README of the SDK.
+        let text = if language.engine == "starling" { text.trim_start_matches('\u{feff}') } else { text };
         assert_eq!(
             (&record["payload"], &record["key"], &record["attributes"]["name ü"]),
             (&json!(text), &json!(text), &json!(text))

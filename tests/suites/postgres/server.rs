@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::PathBuf,
     process::Stdio,
@@ -11,7 +10,7 @@ use std::{
 };
 
 use danube_wasm_tests::{
-    PATIENCE,
+    PATIENCE, free_port,
     rig::{Connector, Rig, Topic},
     soon, until,
 };
@@ -174,10 +173,8 @@ impl Server {
             .arg(&password);
         let made = soon("initdb", initdb.arg("-D").arg(folder.path().join("data")).output()).await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        // Free at this moment; nobody else is likely to take it before the server does.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        Self { release, folder, port, process: None, settings, has_small_disk: false }
+        Self { release, folder, port: free_port(), process: None, settings, has_small_disk: false }
     }
 
     /// Starts it, or starts it again after [`kill`](Self::kill).

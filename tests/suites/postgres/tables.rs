@@ -90,7 +90,7 @@ async fn a_missing_table_is_created_only_when_asked() {
         .set("settings.columns.total.type", "numeric(18, 2)");
     let host = rig.start_host(std::slice::from_ref(&connector)).await;
     let cause = host.until_failed(&connector).await;
-    let expected = "table \"public\".\"Orders\": there is no such table\nhelp: set `create = true` in the settings, or run: CREATE TABLE IF NOT EXISTS \
+    let expected = "table \"public\".\"Orders\": there is no such table\n  help: set `create = true` in the settings, or run: CREATE TABLE IF NOT EXISTS \
                     \"public\".\"Orders\" (\"at\" timestamp with time zone, \"attributes\" jsonb, \"id\" bigint, \"total\" numeric(18, 2), PRIMARY KEY (\"id\"))";
     assert!(cause.contains(expected), "{cause}");
     drop(host);
@@ -137,13 +137,13 @@ async fn differences_from_the_catalogue_are_shown_line_by_line() {
     let cause = host.until_failed(&connector).await;
     let expected = "\
 it is not as the settings want it:
-~ at date: `@publish_time` is a time in microseconds
-~ n bigint: the server itself gives it its value
-- region text: the table has no such column, it has id, customer, note, total, n, at
-~ total integer: the settings say numeric(18, 2)
-+ customer text: NOT NULL without a default, and nothing fills it
-+ UNIQUE (\"id\"): an upsert needs it; run: CREATE UNIQUE INDEX ON \"public\".\"orders\" (\"id\")
-+ GRANT INSERT, SELECT, UPDATE ON \"public\".\"orders\" TO the user of the settings";
+  ~ at date: `@publish_time` is a time in microseconds
+  ~ n bigint: the server itself gives it its value
+  - region text: the table has no such column, it has id, customer, note, total, n, at
+  ~ total integer: the settings say numeric(18, 2)
+  + customer text: NOT NULL without a default, and nothing fills it
+  + UNIQUE (\"id\"): an upsert needs it; run: CREATE UNIQUE INDEX ON \"public\".\"orders\" (\"id\")
+  + GRANT INSERT, SELECT, UPDATE ON \"public\".\"orders\" TO the user of the settings";
     assert!(cause.contains(expected), "{cause}");
 }
 

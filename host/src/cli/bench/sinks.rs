@@ -40,11 +40,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Servers {
     /// Measure the ClickHouse sink on this server's HTTP interface, as in http://user:password@127.0.0.1:8123/. It gets a
-    /// table `danube_wasm_bench`.
+    /// table `danube_bench`.
     #[arg(long, value_name = "URL")]
     clickhouse: Option<url::Url>,
     /// Measure the PostgreSQL sink on this database, as in postgres://user:password@127.0.0.1/db. It gets a table
-    /// `danube_wasm_bench`.
+    /// `danube_bench`.
     #[arg(long, value_name = "URL")]
     postgres: Option<url::Url>,
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danube_sink::{
-    Batch, Context, Error, Order, Outcomes, PayloadKind, Record, Result, SchemaInfo, Sink, TopicMappings, http::Request,
-    info, register,
+    Batch, Context, Error, Order, Outcomes, PayloadKind, Record, Result, SchemaInfo, Sink, TopicMappings,
+    http::Request, info, register,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

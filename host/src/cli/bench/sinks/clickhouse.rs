@@ -17,8 +17,8 @@ use crate::cli::{
 const COMPONENT: &[u8] = include_bytes!(env!("BUNDLED_CLICKHOUSE_GUEST"));
 
 const RECORDS: usize = 100_000;
-const TABLE: &str = "danube_wasm_bench";
-const CREATE: &str = "CREATE TABLE danube_wasm_bench (`order` String, customer String, city String, item String, note String) \
+const TABLE: &str = "danube_bench";
+const CREATE: &str = "CREATE TABLE danube_bench (`order` String, customer String, city String, item String, note String) \
                       ENGINE = MergeTree ORDER BY tuple()";
 
 /// A row, as a person would write it.

@@ -20,7 +20,7 @@ use crate::cli::{
 const COMPONENT: &[u8] = include_bytes!(env!("BUNDLED_POSTGRES_GUEST"));
 
 const RECORDS: usize = 100_000;
-const TABLE: &str = "danube_wasm_bench";
+const TABLE: &str = "danube_bench";
 const COLUMNS: &str = "\"order\", customer, city, item, note";
 
 /// How rows are written.
