@@ -7,6 +7,7 @@ use danube_core::proto::{
     ConsumerRequest, HealthCheckRequest, ReceiveRequest, StreamMessage, consumer_service_client::ConsumerServiceClient,
     health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
 };
+use futures::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tonic::Streaming;
 
@@ -14,7 +15,7 @@ use super::{
     Answers, Broker, Delivery, Error,
     connection::{Route, partition_number},
 };
-use crate::record::SubscriptionType;
+use crate::{record::SubscriptionType, stages::Stage};
 
 /// The broker's largest window (`max_unacked_messages`): it never has more than this unanswered, so that the channel
 /// can't be what holds the receive path up.
@@ -77,6 +78,11 @@ impl Subscription {
         self.events.recv().await
     }
 
+    /// Waits for events and appends what has come, at most so many. Returns how many. Cancel safe.
+    pub async fn recv_many(&mut self, events: &mut Vec<Event>, most: usize) -> usize {
+        self.events.recv_many(events, most).await
+    }
+
     /// How many partitions are consumed; 1 for a topic without partitions.
     pub fn partitions(&self) -> usize {
         self.partitions.len()
@@ -134,7 +140,7 @@ impl Partition {
                 None => self.reopen(&mut pause, &mut lives).await,
             };
             let since = Instant::now();
-            let Some(error) = self.consume(current).await else { return };
+            let Some(error) = Stage::Receive.polls(self.consume(current)).await else { return };
             tracing::warn!(topic = %self.name, subscription = %self.options.subscription, error = %error, "lost the stream of records");
             if self.events.send(Event::Lost { topic: self.name.clone(), error }).await.is_err() {
                 return;
@@ -219,19 +225,24 @@ impl Partition {
         let gone = self.watch_health(&session.route, session.consumer_id);
         tokio::pin!(gone);
         loop {
-            let message = tokio::select! {
+            let first = tokio::select! {
                 biased;
                 () = self.events.closed() => return None,
                 message = session.stream.message() => message,
                 error = &mut gone => return Some(error),
             };
-            match message {
-                Ok(Some(message)) => match Delivery::new(message, self.number, &answers) {
-                    Some(delivery) => self.events.send(Event::Delivery(delivery)).await.ok()?,
-                    None => return Some(self.broken("it sent a record without an id")),
-                },
-                Ok(None) => return Some(self.broken("it ended the stream")),
-                Err(status) => return Some(Error::from_status(self.broker.url(), "receive records", &status)),
+            let mut next = Some(first);
+            // What has come along with it needs no look around.
+            while let Some(message) = next {
+                match message {
+                    Ok(Some(message)) => match Delivery::new(message, self.number, &answers) {
+                        Some(delivery) => self.events.send(Event::Delivery(delivery)).await.ok()?,
+                        None => return Some(self.broken("it sent a record without an id")),
+                    },
+                    Ok(None) => return Some(self.broken("it ended the stream")),
+                    Err(status) => return Some(Error::from_status(self.broker.url(), "receive records", &status)),
+                }
+                next = session.stream.message().now_or_never();
             }
         }
     }

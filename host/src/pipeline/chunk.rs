@@ -88,16 +88,21 @@ impl Chunk {
     /// order group is settled, whatever became of it: it goes again, so that the last write comes in the right order.
     pub(super) fn sort(&mut self, verdicts: Vec<Verdict>) -> (Vec<Settlement>, Option<Trouble>) {
         debug_assert_eq!(verdicts.len(), self.len(), "a verdict for each record");
+        if verdicts.iter().all(|verdict| *verdict == Verdict::Written) {
+            self.batch.records.clear();
+            let written = self.owed.drain(..).map(|owed| owed.receipt).collect();
+            return (vec![Settlement::Written(written)], None);
+        }
         let again = again(self.batch.order, &self.batch.records, &verdicts);
         let attempts = self.batch.attempt;
-        let mut settled = Vec::with_capacity(self.len());
+        let (mut written, mut rejected) = (Vec::with_capacity(self.len()), Vec::new());
         let mut trouble: Option<Trouble> = None;
         let records = std::mem::take(&mut self.batch.records).into_iter().zip(std::mem::take(&mut self.owed));
         for (((record, owed), verdict), again) in records.zip(verdicts).zip(again) {
             match verdict {
-                Verdict::Written if !again => settled.push(Settlement::Written(owed.receipt)),
+                Verdict::Written if !again => written.push(owed.receipt),
                 Verdict::Reject { reason } if !again => {
-                    settled.push(rejection(record, owed, Stage::Process, reason, attempts));
+                    rejected.push(rejection(record, owed, Stage::Process, reason, attempts));
                 }
                 Verdict::Retry { reason, after } => {
                     let first = trouble.get_or_insert(Trouble { reason, after, general: false });
@@ -107,7 +112,8 @@ impl Chunk {
                 Verdict::Written | Verdict::Reject { .. } => self.push(record, owed),
             }
         }
-        (settled, trouble)
+        let written = (!written.is_empty()).then_some(Settlement::Written(written));
+        (written.into_iter().chain(rejected).collect(), trouble)
     }
 
     /// Gives all of it up.

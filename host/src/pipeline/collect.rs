@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     decode::Decoder,
-    edge::{LanePolicy, Owed, Rejected, Settlement},
+    edge::{LanePolicy, Owed, Settlement},
     gaps::Gaps,
     lane::Streams,
     ledger::{Arrival, Ledger},
@@ -22,7 +22,11 @@ use crate::{
     broker::{Delivery, Event},
     metrics::LaneMetrics,
     record::Record,
+    stages::{self, Stage},
 };
+
+/// Events taken at once.
+const AT_ONCE: usize = 256;
 
 /// A batch that is due.
 #[derive(Debug)]
@@ -64,8 +68,9 @@ struct Growing {
 
 /// Where records come from: the broker's channel, and a stand-in for it in tests.
 pub(crate) trait Intake: Send {
-    /// The next event; `None` when there will be no more. Cancel safe.
-    fn recv(&mut self) -> impl Future<Output = Option<Event>> + Send;
+    /// Waits for events and appends what has come, at most so many. Returns how many; 0 when there will be no more. Cancel
+    /// safe.
+    fn recv_many(&mut self, events: &mut Vec<Event>, most: usize) -> impl Future<Output = usize> + Send;
 }
 
 impl Collector {
@@ -73,8 +78,30 @@ impl Collector {
     pub(crate) async fn run(self, intake: &mut impl Intake, gaps: &mut Gaps, stop: &CancellationToken) {
         let mut growing = Growing::new();
         let mut window = Window::new();
+        let mut buffer = Vec::new();
+        let mut came = Vec::new().into_iter();
         loop {
             let full = growing.is_full(&self.policy);
+            if !full
+                && !stop.is_cancelled()
+                && let Some(event) = came.next()
+            {
+                tokio::select! {
+                    biased;
+                    taken = self.take(event, &mut growing, gaps, &mut window) => if taken.is_err() { return },
+                    () = stop.cancelled() => break,
+                }
+                if growing.due
+                    && let Ok(slot) = self.to_deliver.try_reserve()
+                {
+                    slot.send(growing.take(&self.policy));
+                }
+                continue;
+            }
+            if came.len() == 0 {
+                // A lane that idles keeps no memory for it.
+                came = Vec::new().into_iter();
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -82,24 +109,14 @@ impl Collector {
                     Ok(slot) => slot.send(growing.take(&self.policy)),
                     Err(_) => return,
                 },
-                event = intake.recv(), if !full => match event {
-                    Some(Event::Delivery(delivery)) => {
-                        tokio::select! {
-                            () = stop.cancelled() => break,
-                            added = self.add(delivery, &mut growing, gaps) => if added.is_err() { return },
-                        }
-                        window.received(self.ledger.unanswered(), growing.last);
-                        growing.due |= growing.is_full(&self.policy)
-                            || window.fill(self.ledger.unanswered()) == Fill::Full
-                            || self.pace.halves() && window.is_half(growing.records.len());
+                count = intake.recv_many(&mut buffer, AT_ONCE), if !full => {
+                    if count == 0 {
+                        break;
                     }
-                    Some(Event::Lost { topic, error }) => {
-                        self.metrics.stream_losses.inc();
-                        self.streams.lost(topic, &error);
-                    }
-                    Some(Event::Recovered { topic }) => self.streams.recovered(&topic),
-                    None => break,
-                },
+                    growing.last = Instant::now();
+                    self.newest(&buffer);
+                    came = mem::take(&mut buffer).into_iter();
+                }
                 () = sleep_until(growing.deadline(&self.policy)), if growing.waits() => {
                     window.timer_flushed(self.ledger.unanswered());
                     growing.due = true;
@@ -118,33 +135,58 @@ impl Collector {
         }
     }
 
-    /// Decodes a record and adds it, or sends it on to be settled. An error: the session is over.
-    async fn add(&self, delivery: Delivery, growing: &mut Growing, gaps: &mut Gaps) -> Result<(), ()> {
+    /// Tells the metrics of what came last. Those that are not decodable count as well.
+    fn newest(&self, events: &[Event]) {
+        let newest = events.iter().rev().find_map(|event| match event {
+            Event::Delivery(delivery) => Some(delivery.content.publish_time),
+            Event::Lost { .. } | Event::Recovered { .. } => None,
+        });
+        newest.into_iter().for_each(|publish_time| self.metrics.newest(publish_time));
+    }
+
+    /// An error: the session is over.
+    async fn take(&self, event: Event, growing: &mut Growing, gaps: &mut Gaps, window: &mut Window) -> Result<(), ()> {
+        match event {
+            Event::Delivery(delivery) => {
+                let begun = stages::now();
+                let unanswered = self.add(delivery, growing, gaps).await?;
+                Stage::Decode.since(begun);
+                window.received(unanswered, growing.last);
+                growing.due |= growing.is_full(&self.policy)
+                    || window.fill(unanswered) == Fill::Full
+                    || self.pace.halves() && window.is_half(growing.records.len());
+            }
+            Event::Lost { topic, error } => {
+                self.metrics.stream_losses.inc();
+                self.streams.lost(topic, &error);
+            }
+            Event::Recovered { topic } => self.streams.recovered(&topic),
+        }
+        Ok(())
+    }
+
+    /// Decodes a record and adds it, or sends it on to be settled. Gives how many the broker waits for now. An error: the
+    /// session is over.
+    async fn add(&self, delivery: Delivery, growing: &mut Growing, gaps: &mut Gaps) -> Result<usize, ()> {
         self.metrics.received.inc();
-        let arrival = self.ledger.take(&delivery);
+        let (arrival, unanswered) = self.ledger.take(&delivery);
         let known = arrival != Arrival::New { again: false };
         if gaps.check(&delivery.receipt, known, &self.metrics) {
             self.metrics.redelivered.inc();
         }
         match arrival {
-            Arrival::Duplicate => {
-                self.metrics.duplicates.inc();
-                Ok(())
-            }
-            Arrival::Settled => self.to_settle.send(Settlement::Written(delivery.receipt)).await.map_err(drop),
+            Arrival::Duplicate => drop(self.metrics.duplicates.inc()),
+            Arrival::Settled => self.settle(Settlement::Written(vec![delivery.receipt])).await?,
             Arrival::New { .. } => match self.decoder.decode(delivery).await {
-                Ok((record, owed)) => {
-                    self.metrics.newest(record.publish_time);
-                    growing.push(record, owed, &self.policy);
-                    Ok(())
-                }
-                Err(rejected) => self.reject(rejected).await,
+                Ok((record, owed)) => growing.push(record, owed, &self.policy),
+                Err(rejected) => self.settle(Settlement::Rejected(rejected)).await?,
             },
         }
+        Ok(unanswered)
     }
 
-    async fn reject(&self, rejected: Box<Rejected>) -> Result<(), ()> {
-        self.to_settle.send(Settlement::Rejected(rejected)).await.map_err(drop)
+    async fn settle(&self, settlement: Settlement) -> Result<(), ()> {
+        self.to_settle.send(settlement).await.map_err(drop)
     }
 }
 
@@ -156,7 +198,6 @@ impl Growing {
 
     /// Adds a record, or keeps it for the next batch if this one would grow beyond its bytes.
     fn push(&mut self, record: Record, owed: Owed, policy: &LanePolicy) {
-        self.last = Instant::now();
         let bytes = self.bytes + record.payload.len();
         if self.records.is_empty() {
             self.since = owed.receipt.received();

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     chunk::{Chunk, Trouble},
     collect::Collected,
-    edge::{End, LanePolicy, ProcessError, Processor, Settlement, Stage},
+    edge::{End, LanePolicy, Owed, ProcessError, Processor, Settlement, Stage},
     health::Health,
     ledger::Ledger,
     pace::Pace,
 };
-use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
+use crate::{broker::Receipt, metrics::LaneMetrics, record::Order, stages};
 
 /// A record that is given back while others are written is given up when the broker has sent it so often to this host: it
 /// gives up by itself after six times, by default, counts those of other hosts too, and then blocks the subscription.
@@ -250,6 +250,10 @@ impl<P: Processor> Deliverer<'_, P> {
         let records = chunk.len() as u64;
         self.metrics.batch_size.observe(records as f64);
         chunk.tried = Instant::now();
+        if stages::on() {
+            let waited = |owed: &Owed| stages::Stage::Queue.add(chunk.tried.duration_since(owed.receipt.received()));
+            chunk.owed.iter().for_each(waited);
+        }
         let result = self.processor.process(&chunk.batch, limit).await;
         let time = chunk.tried.elapsed();
         self.metrics.duration.observe(time.as_secs_f64());
@@ -288,8 +292,8 @@ impl<P: Processor> Deliverer<'_, P> {
     /// `Some`: nobody settles any more.
     pub(super) async fn settle(&mut self, settlements: Vec<Settlement>) -> Option<End> {
         for settlement in settlements {
-            if let Settlement::Written(_) = settlement {
-                self.metrics.processed.inc();
+            if let Settlement::Written(receipts) = &settlement {
+                self.metrics.processed.inc_by(receipts.len() as u64);
             }
             if self.to_settle.send(settlement).await.is_err() {
                 return Some(End::Drained);

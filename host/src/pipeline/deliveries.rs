@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use rustc_hash::FxBuildHasher;
+
 use super::ledger::{Identity, Place, place};
 use crate::broker::Receipt;
 
@@ -18,7 +20,7 @@ pub(crate) struct Deliveries(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    by_place: HashMap<Place, (Identity, u32)>,
+    by_place: HashMap<Place, (Identity, u32), FxBuildHasher>,
     /// Oldest first.
     remembered: VecDeque<Place>,
 }

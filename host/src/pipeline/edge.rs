@@ -114,8 +114,8 @@ pub(crate) struct Owed {
 /// How one record ends.
 #[derive(Debug)]
 pub(crate) enum Settlement {
-    /// It was written.
-    Written(Receipt),
+    /// They were written.
+    Written(Vec<Receipt>),
     /// It will never be written.
     Rejected(Box<Rejected>),
     /// The guest asks for it again and again while it writes others: the broker shall keep it for a while.

@@ -92,8 +92,8 @@ pub(crate) struct Lane<P> {
 }
 
 impl Intake for Subscription {
-    async fn recv(&mut self) -> Option<Event> {
-        Subscription::recv(self).await
+    async fn recv_many(&mut self, events: &mut Vec<Event>, most: usize) -> usize {
+        Subscription::recv_many(self, events, most).await
     }
 }
 
@@ -270,7 +270,7 @@ impl<P: Processor> Lane<P> {
             while self.ledger.untold() > 0 {
                 let Some(event) = subscription.recv().await else { break };
                 let Event::Delivery(delivery) = event else { continue };
-                if self.ledger.take(&delivery) == Arrival::Settled {
+                if self.ledger.take(&delivery).0 == Arrival::Settled {
                     delivery.receipt.ack().await?;
                     self.metrics.acknowledged.inc();
                 }

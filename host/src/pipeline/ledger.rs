@@ -11,6 +11,7 @@ use std::{
 };
 
 use prometheus_client::metrics::gauge::Gauge;
+use rustc_hash::FxBuildHasher;
 use tokio::time::Instant;
 
 use super::{Deliveries, LanePolicy};
@@ -48,9 +49,10 @@ pub(super) struct Identity {
 
 #[derive(Debug, Default)]
 struct Inner {
-    records: HashMap<Place, Entry>,
+    /// Whoever chooses offsets is the broker, which need not look for places that collide.
+    records: HashMap<Place, Entry, FxBuildHasher>,
     /// The highest offset of each row with an order that stands in `records`.
-    newest: HashMap<Row, u64>,
+    newest: HashMap<Row, u64, FxBuildHasher>,
     /// The places that are not in hand any more, oldest first. One that was taken again stands here twice.
     remembered: VecDeque<Place>,
     in_hand: usize,
@@ -105,12 +107,12 @@ impl Ledger {
         Self::of(policy.order, policy.deliveries.clone(), gauge)
     }
 
-    fn of(order: Order, deliveries: Deliveries, gauge: Gauge) -> Self {
+    pub(crate) fn of(order: Order, deliveries: Deliveries, gauge: Gauge) -> Self {
         Self { inner: Arc::default(), order, deliveries, gauge }
     }
 
-    /// Takes a record in.
-    pub(crate) fn take(&self, delivery: &Delivery) -> Arrival {
+    /// Takes a record in, and says how many are unanswered then.
+    pub(crate) fn take(&self, delivery: &Delivery) -> (Arrival, usize) {
         let Delivery { content, receipt } = delivery;
         self.deliveries.count(receipt);
         let inner = &mut *self.lock();
@@ -136,7 +138,7 @@ impl Ledger {
             inner.in_hand += 1;
             self.gauge.inc();
         }
-        match before {
+        let arrival = match before {
             State::InHand if again => Arrival::Duplicate,
             State::InHand | State::Returned => Arrival::New { again },
             State::Settled => Arrival::Settled,
@@ -144,7 +146,8 @@ impl Ledger {
                 inner.untold -= 1;
                 Arrival::Settled
             }
-        }
+        };
+        (arrival, inner.unanswered())
     }
 
     fn row(&self, receipt: &Receipt, key: &str) -> Option<Row> {
@@ -263,9 +266,7 @@ impl Ledger {
     /// How many records the broker waits for. One that is being acknowledged does not count: the broker gives the next
     /// record out before the host learns that the acknowledgement has arrived.
     pub(crate) fn unanswered(&self) -> usize {
-        let inner = self.lock();
-        // Where a record took the offset of another one that was in hand, both are answered for and one is counted.
-        inner.in_hand.saturating_sub(inner.answering)
+        self.lock().unanswered()
     }
 
     /// How many records are settled that the broker was never told about: it will send them again.
@@ -310,6 +311,11 @@ impl Ledger {
 }
 
 impl Inner {
+    fn unanswered(&self) -> usize {
+        // Where a record took the offset of another one that was in hand, both are answered for and one is counted.
+        self.in_hand.saturating_sub(self.answering)
+    }
+
     /// Whoever is forgotten may be answered for.
     fn may_answer(&self, receipt: &Receipt) -> bool {
         self.records.get(&place(receipt)).is_none_or(|entry| entry.is_for(receipt))

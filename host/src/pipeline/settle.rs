@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, stream, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -23,6 +23,7 @@ use crate::{
     broker::{self, DeadLetters, Receipt},
     metrics::LaneMetrics,
     record::Order,
+    stages::{self, Stage},
 };
 
 /// Answers under way at once, per lane.
@@ -80,9 +81,11 @@ impl Settler<'_> {
             while let Some(settlement) = settlements.recv().await {
                 // The other ends live as long as this one.
                 let _ = match settlement {
-                    Settlement::Written(receipt) => to_answer.send(Answer::Done(receipt)).is_ok(),
+                    Settlement::Written(receipts) => {
+                        to_answer.send(receipts.into_iter().map(Answer::Done).collect()).is_ok()
+                    }
                     Settlement::GivenBack { receipt, after, reason } => {
-                        to_answer.send(Answer::Back { receipt, after, reason }).is_ok()
+                        to_answer.send(vec![Answer::Back { receipt, after, reason }]).is_ok()
                     }
                     Settlement::Rejected(rejected) => to_reject.send(rejected).is_ok(),
                 };
@@ -90,12 +93,12 @@ impl Settler<'_> {
         };
         let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
         // A task of its own: each answer of the broker would wake the whole lane otherwise.
-        let answer = AbortOnDropHandle::new(tokio::spawn(async move {
+        let answer = AbortOnDropHandle::new(tokio::spawn(Stage::Settle.polls(async move {
             match order {
                 Order::Strict => answerer.one_by_one(answers).await,
                 Order::Any | Order::ByKey => answerer.all_at_once(answers).await,
             }
-        }));
+        })));
         let ((), answered, end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
         if let Err(ended) = answered
             && ended.is_panic()
@@ -115,15 +118,16 @@ struct Answerer {
 }
 
 impl Answerer {
-    async fn all_at_once(self: Arc<Self>, answers: mpsc::UnboundedReceiver<Answer>) {
+    async fn all_at_once(self: Arc<Self>, answers: mpsc::UnboundedReceiver<Vec<Answer>>) {
         UnboundedReceiverStream::new(answers)
+            .flat_map(stream::iter)
             .for_each_concurrent(CONCURRENT_ANSWERS, |answer| Arc::clone(&self).answer(answer))
             .await;
     }
 
     /// Within a partition each answer waits for the one before it. Otherwise a host that crashes could leave a hole
     /// behind: the one record in it would come again, and be written behind the newer ones.
-    async fn one_by_one(self: Arc<Self>, mut answers: mpsc::UnboundedReceiver<Answer>) {
+    async fn one_by_one(self: Arc<Self>, mut answers: mpsc::UnboundedReceiver<Vec<Answer>>) {
         let mut queues: HashMap<Option<u32>, VecDeque<Answer>> = HashMap::new();
         let mut under_way = FuturesUnordered::new();
         let start = |partition, answer| {
@@ -135,7 +139,7 @@ impl Answerer {
         };
         loop {
             tokio::select! {
-                Some(answer) = answers.recv() => {
+                Some(answers) = answers.recv() => for answer in answers {
                     let partition = answer.receipt().partition();
                     match queues.entry(partition) {
                         Entry::Occupied(mut queue) => queue.get_mut().push_back(answer),
@@ -144,7 +148,7 @@ impl Answerer {
                             under_way.push(start(partition, answer));
                         }
                     }
-                }
+                },
                 Some(partition) = under_way.next() => {
                     match queues.get_mut(&partition).and_then(VecDeque::pop_front) {
                         Some(answer) => under_way.push(start(partition, answer)),
@@ -171,7 +175,11 @@ impl Answerer {
         let begun = Instant::now();
         match acknowledge(receipt).await {
             Ok(()) => {
-                self.pace.answered(begun.elapsed());
+                let took = begun.elapsed();
+                self.pace.answered(took);
+                if stages::on() {
+                    Stage::Acknowledge.add(took);
+                }
                 self.metrics.acknowledged.inc();
             }
             Err(error) => {

@@ -28,8 +28,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Channel(mpsc::Receiver<Event>);
 
 impl Intake for Channel {
-    async fn recv(&mut self) -> Option<Event> {
-        self.0.recv().await
+    async fn recv_many(&mut self, events: &mut Vec<Event>, most: usize) -> usize {
+        self.0.recv_many(events, most).await
     }
 }
 
