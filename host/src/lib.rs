@@ -50,7 +50,8 @@
 //!                          again when a source changes
 //!   cli/bench.rs           what the sandbox costs, beside doing without it: bench/bed.rs is the broker that records come
 //!                          from, bench/bare.rs and bench/native.rs are what the host is held against; bench/sinks.rs
-//!                          has the sinks that need a server
+//!                          has the sinks that need a server, bench/child.rs is a host in a process of its own,
+//!                          bench/machine.rs what that takes of the machine
 //!   cli/descriptors.rs     how many files and connections the process may have open
 //!   cli/storage.rs         where compiled components are kept between runs
 //!   cli/dlq.rs             dead letters: list, replay; dlq/filter.rs and dlq/view.rs are for both
@@ -137,6 +138,7 @@
 //! placement.rs             which thread a connector works on: a busy one gets its own
 //! server.rs                /metrics, /livez, /readyz, /status
 //! shutdown.rs              drain, then stop
+//! stages.rs                where the time of a record goes, for `bench --stages`
 //! telemetry.rs             the host's own log
 //! docs.rs                  the pages for users
 //! fuzz.rs                  what the fuzz targets in host/fuzz call
@@ -187,5 +189,6 @@ pub mod record;
 pub mod schema;
 mod server;
 pub mod shutdown;
+mod stages;
 pub mod status;
 pub mod telemetry;

@@ -14,7 +14,7 @@ use super::{
     Answers, Broker, Delivery, Error,
     connection::{Route, partition_number},
 };
-use crate::record::SubscriptionType;
+use crate::{record::SubscriptionType, stages::Stage};
 
 /// The broker's largest window (`max_unacked_messages`): it never has more than this unanswered, so that the channel
 /// can't be what holds the receive path up.
@@ -134,7 +134,7 @@ impl Partition {
                 None => self.reopen(&mut pause, &mut lives).await,
             };
             let since = Instant::now();
-            let Some(error) = self.consume(current).await else { return };
+            let Some(error) = Stage::Receive.polls(self.consume(current)).await else { return };
             tracing::warn!(topic = %self.name, subscription = %self.options.subscription, error = %error, "lost the stream of records");
             if self.events.send(Event::Lost { topic: self.name.clone(), error }).await.is_err() {
                 return;

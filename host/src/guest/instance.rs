@@ -9,6 +9,7 @@ use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State}
 use crate::{
     capability::{files::Folders, http::Gate, limit::Limit, logging::LogOptions, sockets::Sockets},
     record::{Batch, Verdict},
+    stages,
 };
 
 /// What sets the limit of a call that had less time than `call_timeout`.
@@ -99,7 +100,11 @@ impl Instance {
     /// answers that it may not give; the instance can be called again. After every other error it is gone.
     pub async fn process_batch(&mut self, batch: &Batch, deadline: Option<Duration>) -> Result<Vec<Verdict>, Error> {
         let (mut live, limit) = self.begin(deadline)?;
+        live.store.data_mut().call = stages::on().then(stages::Call::begin);
         let outcome = tokio::time::timeout(limit, live.guest.process_batch(&mut live.store, batch, limit)).await;
+        if let Some(call) = live.store.data_mut().call.take() {
+            call.end();
+        }
         self.finish(live, outcome, limit)
     }
 

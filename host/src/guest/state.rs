@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
-use wasmtime::{ResourceLimiter, Store, component::ResourceTable};
+use wasmtime::{CallHook, ResourceLimiter, Store, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView, sockets::WasiSocketsCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
@@ -17,6 +17,7 @@ use crate::capability::{
     logging::GuestLog,
     sockets::{GuestTls, SocketSession, SocketsHost, View},
 };
+use crate::stages;
 
 /// Random bytes that one call may ask for: making them is not interrupted.
 const MOST_RANDOM: u64 = 1 << 20;
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) session: Session,
     pub(super) log: GuestLog,
     pub(super) memory: MemoryAccount,
+    /// What the time of the call goes to, while that is measured.
+    pub(super) call: Option<stages::Call>,
 }
 
 impl State {
@@ -50,6 +53,19 @@ impl State {
         store.set_max_component_handles(resources as usize);
         if let Some(table) = store.concurrent_resource_table() {
             table.set_max_capacity(resources as usize);
+        }
+        if stages::on() {
+            store.call_hook(|mut store, where_to| {
+                if let Some(call) = &mut store.data_mut().call {
+                    match where_to {
+                        CallHook::CallingWasm => call.enters(),
+                        CallHook::ReturningFromWasm => call.leaves(),
+                        CallHook::CallingHost => call.calls_host(),
+                        CallHook::ReturningFromHost => call.host_returns(),
+                    }
+                }
+                Ok(())
+            });
         }
         store
     }
@@ -83,6 +99,7 @@ impl State {
             session,
             log,
             memory: MemoryAccount::new(limits.clone(), gate.hits().clone()),
+            call: None,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     broker::{Delivery, Event},
     metrics::LaneMetrics,
     record::Record,
+    stages::{self, Stage},
 };
 
 /// A batch that is due.
@@ -84,10 +85,12 @@ impl Collector {
                 },
                 event = intake.recv(), if !full => match event {
                     Some(Event::Delivery(delivery)) => {
+                        let begun = stages::now();
                         tokio::select! {
                             () = stop.cancelled() => break,
                             added = self.add(delivery, &mut growing, gaps) => if added.is_err() { return },
                         }
+                        Stage::Decode.since(begun);
                         window.received(self.ledger.unanswered(), growing.last);
                         growing.due |= growing.is_full(&self.policy)
                             || window.fill(self.ledger.unanswered()) == Fill::Full

@@ -18,7 +18,7 @@ use super::{
     ledger::Ledger,
     pace::Pace,
 };
-use crate::{broker::Receipt, metrics::LaneMetrics, record::Order};
+use crate::{broker::Receipt, metrics::LaneMetrics, record::Order, stages};
 
 /// A record that is given back while others are written is given up when the broker has sent it so often to this host: it
 /// gives up by itself after six times, by default, counts those of other hosts too, and then blocks the subscription.
@@ -250,6 +250,11 @@ impl<P: Processor> Deliverer<'_, P> {
         let records = chunk.len() as u64;
         self.metrics.batch_size.observe(records as f64);
         chunk.tried = Instant::now();
+        if stages::on() {
+            for owed in &chunk.owed {
+                stages::Stage::Queue.add(chunk.tried.duration_since(owed.receipt.received()));
+            }
+        }
         let result = self.processor.process(&chunk.batch, limit).await;
         let time = chunk.tried.elapsed();
         self.metrics.duration.observe(time.as_secs_f64());

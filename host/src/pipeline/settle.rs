@@ -23,6 +23,7 @@ use crate::{
     broker::{self, DeadLetters, Receipt},
     metrics::LaneMetrics,
     record::Order,
+    stages::{self, Stage},
 };
 
 /// Answers under way at once, per lane.
@@ -90,12 +91,12 @@ impl Settler<'_> {
         };
         let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
         // A task of its own: each answer of the broker would wake the whole lane otherwise.
-        let answer = AbortOnDropHandle::new(tokio::spawn(async move {
+        let answer = AbortOnDropHandle::new(tokio::spawn(Stage::Settle.polls(async move {
             match order {
                 Order::Strict => answerer.one_by_one(answers).await,
                 Order::Any | Order::ByKey => answerer.all_at_once(answers).await,
             }
-        }));
+        })));
         let ((), answered, end) = tokio::join!(sort, answer, rejecter.run(rejected, stop));
         if let Err(ended) = answered
             && ended.is_panic()
@@ -171,7 +172,11 @@ impl Answerer {
         let begun = Instant::now();
         match acknowledge(receipt).await {
             Ok(()) => {
-                self.pace.answered(begun.elapsed());
+                let took = begun.elapsed();
+                self.pace.answered(took);
+                if stages::on() {
+                    Stage::Acknowledge.add(took);
+                }
                 self.metrics.acknowledged.inc();
             }
             Err(error) => {

@@ -1,6 +1,12 @@
 //! What the host is compared with: danube-client's consumer with acknowledgements that overlap, and nothing else.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use danube_client::{Consumer, DanubeClient, SubType};
@@ -21,7 +27,14 @@ const ACKNOWLEDGING: usize = 256;
 pub(super) struct Bare {
     _consumer: Consumer,
     messages: mpsc::Receiver<StreamMessage>,
-    acks: ConsumerServiceClient<Channel>,
+    acks: Acks,
+}
+
+/// Where a consumer sends its acknowledgements, and how many it has sent.
+#[derive(Clone)]
+struct Acks {
+    client: ConsumerServiceClient<Channel>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Bare {
@@ -32,8 +45,14 @@ impl Bare {
         consumer.subscribe().await.context("cannot subscribe")?;
         let messages = consumer.receive().await?;
         let broker = client.resolve_topic_broker(topic).await?;
-        let acks = ConsumerServiceClient::new(client.get_broker_channel(&broker).await?);
-        Ok(Self { _consumer: consumer, messages, acks })
+        let client = ConsumerServiceClient::new(client.get_broker_channel(&broker).await?);
+        Ok(Self { _consumer: consumer, messages, acks: Acks { client, count: Arc::default() } })
+    }
+
+    /// Counts what it has acknowledged.
+    pub(super) fn acknowledged(&self) -> impl Fn() -> usize + use<> {
+        let count = self.acks.count.clone();
+        move || count.load(Ordering::Relaxed)
     }
 
     /// What comes within `time`, at most `size` messages and at least one. `None`: nothing will come any more.
@@ -52,21 +71,24 @@ impl Bare {
     pub(super) fn acknowledge(&self, messages: Vec<StreamMessage>) {
         let acks = self.acks.clone();
         let all = stream::iter(messages);
-        tokio::spawn(all.for_each_concurrent(ACKNOWLEDGING, move |message| acknowledge(acks.clone(), message)));
+        tokio::spawn(all.for_each_concurrent(ACKNOWLEDGING, move |message| acks.clone().acknowledge(message)));
     }
 
     /// Acknowledges whatever comes, until it is dropped.
     pub(super) async fn run(self) {
         let Self { _consumer, messages, acks } = self;
-        let acknowledge = |message: StreamMessage| acknowledge(acks.clone(), message);
+        let acknowledge = |message: StreamMessage| acks.clone().acknowledge(message);
         ReceiverStream::new(messages).for_each_concurrent(ACKNOWLEDGING, acknowledge).await;
     }
 }
 
-async fn acknowledge(mut acks: ConsumerServiceClient<Channel>, message: StreamMessage) {
-    let StreamMessage { request_id, msg_id, .. } = message;
-    let request = AckRequest { request_id, msg_id: Some(msg_id.into()), subscription_name: "bench".to_owned() };
-    if let Err(error) = acks.ack(request).await {
-        tracing::warn!(%error, "a record could not be acknowledged");
+impl Acks {
+    async fn acknowledge(mut self, message: StreamMessage) {
+        let StreamMessage { request_id, msg_id, .. } = message;
+        let request = AckRequest { request_id, msg_id: Some(msg_id.into()), subscription_name: "bench".to_owned() };
+        match self.client.ack(request).await {
+            Ok(_) => drop(self.count.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => tracing::warn!(%error, "a record could not be acknowledged"),
+        }
     }
 }

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Context, Figure, Stop, guests, payload::document};
+use anyhow::Context as _;
+use bytes::Bytes;
+
+use super::{Context, Figure, Language, Stop, guests, payload::document};
 use crate::{
     capability::{
         files::Folders,
@@ -25,8 +28,36 @@ const ROUND: Duration = Duration::from_millis(300);
 const ROUNDS: usize = 2;
 
 pub(super) async fn measure(context: &Context) -> Result<Vec<Figure>, Stop> {
-    let component = Engine::new(context.engine()?)?;
-    let component = component.compile("null.wasm", guests::NULL.into(), None, &CompileLimits::default()).await?;
+    context.progress.say(format_args!("boundary: calls with {RECORDS} records of {BYTES} B"));
+    let best = call(context, "null.wasm", guests::NULL.into()).await?;
+    let copy = copying(&batch(), ROUNDS * context.rounds());
+    Ok(vec![
+        Figure::below("boundary_us_per_record", best, 0.4, "a call with 1000 records of 500 B, for each of them"),
+        Figure::plain("boundary_vs_memcpy", best / copy, "the same, over copying their payloads"),
+    ])
+}
+
+/// The same call of components in other languages, which take records and do nothing with them.
+pub(super) async fn languages(context: &Context) -> Result<Vec<Figure>, Stop> {
+    let mut figures = Vec::new();
+    for Language { key, name, component } in &context.languages {
+        let Some(path) = component else { continue };
+        context.progress.say(format_args!("languages: calls of {}", path.display()));
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let best = call(context, &path.display().to_string(), bytes.into()).await?;
+        figures.push(Figure::plain(
+            key,
+            best,
+            format!("a call of a sink in {name} that does nothing, for each record"),
+        ));
+    }
+    Ok(figures)
+}
+
+/// Microseconds for each record.
+async fn call(context: &Context, name: &str, component: Bytes) -> Result<f64, Stop> {
+    let engine = Engine::new(context.engine()?)?;
+    let component = engine.compile(name, component, None, &CompileLimits::default()).await?;
     let mut instance = Instance::start(&component, &options()?).await?;
     let batch = batch();
     let mut best = f64::INFINITY;
@@ -38,11 +69,7 @@ pub(super) async fn measure(context: &Context) -> Result<Vec<Figure>, Stop> {
         }
         best = best.min(begun.elapsed().as_secs_f64() * 1e6 / f64::from(calls) / RECORDS as f64);
     }
-    let copy = copying(&batch, ROUNDS * context.rounds());
-    Ok(vec![
-        Figure::below("boundary_us_per_record", best, 0.4, "a call with 1000 records of 500 B, for each of them"),
-        Figure::plain("boundary_vs_memcpy", best / copy, "the same, over copying their payloads"),
-    ])
+    Ok(best)
 }
 
 /// Microseconds for each record, to copy the payloads.

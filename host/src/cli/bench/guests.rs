@@ -29,10 +29,15 @@ pub(super) struct Sink<'a> {
 
 impl Guests {
     pub(super) fn new() -> Result<Self, Stop> {
+        Ok(Self(Self::folder_of_its_own()?))
+    }
+
+    /// Another folder with them, for files.
+    pub(super) fn folder_of_its_own() -> Result<TempDir, Stop> {
         let folder = TempDir::new()?;
         std::fs::write(folder.path().join("null.wasm"), NULL)?;
         std::fs::write(folder.path().join("http.wasm"), BUNDLED)?;
-        Ok(Self(folder))
+        Ok(folder)
     }
 
     pub(super) fn folder(&self) -> &Path {

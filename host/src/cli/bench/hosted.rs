@@ -9,21 +9,22 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// A running host.
+/// A running host with one connector.
 pub(super) struct Hosted {
     shutdown: Shutdown,
     running: JoinHandle<()>,
 }
 
 impl Hosted {
-    /// Starts it, and waits until the connectors are subscribed.
-    pub(super) async fn start(context: &Context, sinks: &[Sink<'_>]) -> Result<Self, Stop> {
-        let configs = sinks.iter().map(|sink| context.guests.config(sink)).collect::<Result<_, _>>()?;
-        let host = Host::new(configs, HostOptions { listen: None, engine: context.engine()? }).await?;
-        let (status, shutdown) = (host.status(), Shutdown::new());
+    /// Starts it, and waits until the connector is subscribed. Gives how to count what it has acknowledged.
+    pub(super) async fn start(context: &Context, sink: &Sink<'_>) -> Result<(Self, impl Fn() -> usize + use<>), Stop> {
+        let config = context.guests.config(sink)?;
+        let host = Host::new(vec![config], HostOptions { listen: None, engine: context.engine()? }).await?;
+        let (status, metrics, shutdown) = (host.status(), host.metrics(), Shutdown::new());
         let hosted = Self { running: tokio::spawn(host.run(shutdown.clone())), shutdown: shutdown.clone() };
         until_ready(&status, &shutdown).await?;
-        Ok(hosted)
+        let acknowledged = metrics.lane(sink.name, sink.topic).acknowledged;
+        Ok((hosted, move || usize::try_from(acknowledged.get()).unwrap_or(usize::MAX)))
     }
 
     /// Ends it in good order.

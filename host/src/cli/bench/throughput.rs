@@ -1,90 +1,138 @@
 //! Records per second through the host, and through what a person would write without it, from the same broker in turns.
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::{
-    Context, Figure, Stop, bare::Bare, bed::Bed, endpoint::Endpoint, guests::Sink, hosted::Hosted, median, native,
+    Context, Figure, Stop,
+    bare::Bare,
+    bed::{Bed, Drained},
+    endpoint::Endpoint,
+    guests::Sink,
+    hosted::Hosted,
+    median, native,
 };
 
 const BYTES: usize = 500;
+/// Of the HTTP sink.
+const BATCH: usize = 100;
 
 /// The null sink against a bare consumer.
 pub(super) async fn null(context: &Context) -> Result<Vec<Figure>, Stop> {
     let large = null_at(context, 1000, 40_000).await?;
-    let small = null_at(context, 10, 10_000).await?;
-    Ok(vec![
-        large.figure("e2e_vs_bare", 0.9, "records/s of a null sink, over a bare consumer; window 1000"),
-        small.figure("e2e_vs_bare_window_10", 0.9, "the same with the broker's own window of 10"),
-    ])
+    let mut figures = vec![large.figure("e2e_vs_bare", 0.9, "records/s of a null sink, over a bare consumer")];
+    if context.broker.is_none() {
+        let small = null_at(context, 10, 10_000).await?;
+        figures.push(small.figure("e2e_vs_bare_window_10", 0.9, "the same with the broker's own window of 10"));
+        figures.extend(large.costs());
+    }
+    Ok(figures)
 }
 
-async fn null_at(context: &Context, window: usize, records: usize) -> Result<Rates, Stop> {
-    let (bed, records) = (Bed::new(window).await?, context.records(records));
-    let mut rates = Rates::default();
-    for _ in 0..context.rounds() {
-        let topic = bed.backlog(records, BYTES).await?;
-        let bare = tokio::spawn(Bare::subscribe(bed.broker.url(), &topic).await?.run());
-        let theirs = bed.drained(records).await?;
-        bare.abort();
-
-        let topic = bed.backlog(records, BYTES).await?;
-        let sink = Sink {
-            name: "bench-null",
-            broker: bed.broker.url(),
-            topic: &topic,
-            endpoint: None,
-            batch_size: window.min(500),
-            flush_interval_ms: 100,
-        };
-        let host = Hosted::start(context, &[sink]).await?;
-        rates.add(bed.drained(records).await?, theirs);
-        host.stop().await?;
+async fn null_at(context: &Context, window: usize, records: usize) -> Result<Runs, Stop> {
+    let (bed, records) = (Bed::new(context, window).await?, context.records(records));
+    let mut runs = Runs::default();
+    for round in 0..context.rounds() {
+        context.progress.say(format_args!("e2e, window {window}: round {} of {}", round + 1, context.rounds()));
+        let theirs = bed.measure(records, BYTES, async |topic| {
+            let bare = Bare::subscribe(bed.url(), topic).await?;
+            let acknowledged = bare.acknowledged();
+            Ok((AbortOnDropHandle::new(tokio::spawn(bare.run())), acknowledged))
+        });
+        let (_, theirs) = theirs.await?;
+        runs.add(null_once(context, &bed, window, records).await?, theirs);
     }
-    Ok(rates)
+    Ok(runs)
+}
+
+/// One run of the null sink.
+pub(super) async fn null_once(context: &Context, bed: &Bed, window: usize, records: usize) -> Result<Drained, Stop> {
+    let start = async |topic: &str| {
+        let (name, batch_size) = ("bench-null", window.min(500));
+        let sink = Sink { name, broker: bed.url(), topic, endpoint: None, batch_size, flush_interval_ms: 100 };
+        Hosted::start(context, &sink).await
+    };
+    let (host, ours) = bed.measure(records, BYTES, start).await?;
+    host.stop().await?;
+    Ok(ours)
 }
 
 /// The HTTP sink against one that is compiled natively.
 pub(super) async fn http(context: &Context) -> Result<Vec<Figure>, Stop> {
-    const BATCH: usize = 100;
-    let (bed, endpoint, records) = (Bed::new(1000).await?, Endpoint::start().await?, context.records(40_000));
-    let mut rates = Rates::default();
-    for _ in 0..context.rounds() {
-        let topic = bed.backlog(records, BYTES).await?;
-        let consumer = Bare::subscribe(bed.broker.url(), &topic).await?;
-        let native = tokio::spawn(native::run(consumer, endpoint.url().to_owned(), BATCH));
-        let theirs = bed.drained(records).await?;
-        native.abort();
-
-        let topic = bed.backlog(records, BYTES).await?;
-        let sink = Sink {
-            name: "bench-http",
-            broker: bed.broker.url(),
-            topic: &topic,
-            endpoint: Some(endpoint.url()),
-            batch_size: BATCH,
-            flush_interval_ms: 100,
-        };
-        let host = Hosted::start(context, &[sink]).await?;
-        rates.add(bed.drained(records).await?, theirs);
-        host.stop().await?;
+    let (bed, endpoint, records) = (Bed::new(context, 1000).await?, Endpoint::start().await?, context.records(40_000));
+    let mut runs = Runs::default();
+    for round in 0..context.rounds() {
+        context.progress.say(format_args!("http: round {} of {}", round + 1, context.rounds()));
+        let theirs = bed.measure(records, BYTES, async |topic| {
+            let consumer = Bare::subscribe(bed.url(), topic).await?;
+            let acknowledged = consumer.acknowledged();
+            let native = tokio::spawn(native::run(consumer, endpoint.url().to_owned(), BATCH));
+            Ok((AbortOnDropHandle::new(native), acknowledged))
+        });
+        let (_, theirs) = theirs.await?;
+        runs.add(http_once(context, &bed, &endpoint, records).await?, theirs);
     }
-    Ok(vec![rates.figure("http_vs_native", 0.95, "records/s of the HTTP sink, over a native one; batches of 100")])
+    let what = format!("records/s of the HTTP sink, over a native one; batches of {BATCH}");
+    Ok(vec![runs.figure("http_vs_native", 0.95, &what)])
 }
 
-/// Pairs of rates, in records per second. The median of their ratios counts.
+/// One run of the HTTP sink.
+pub(super) async fn http_once(
+    context: &Context,
+    bed: &Bed,
+    endpoint: &Endpoint,
+    records: usize,
+) -> Result<Drained, Stop> {
+    let start = async |topic: &str| {
+        let (name, endpoint) = ("bench-http", Some(endpoint.url()));
+        let sink = Sink { name, broker: bed.url(), topic, endpoint, batch_size: BATCH, flush_interval_ms: 100 };
+        Hosted::start(context, &sink).await
+    };
+    let (host, ours) = bed.measure(records, BYTES, start).await?;
+    host.stop().await?;
+    Ok(ours)
+}
+
+/// Pairs of runs. The median of their ratios counts.
 #[derive(Debug, Default)]
-struct Rates {
-    ours: Vec<f64>,
-    theirs: Vec<f64>,
+struct Runs {
+    ours: Vec<Drained>,
+    theirs: Vec<Drained>,
 }
 
-impl Rates {
-    fn add(&mut self, ours: f64, theirs: f64) {
+impl Runs {
+    fn add(&mut self, ours: Drained, theirs: Drained) {
         self.ours.push(ours);
         self.theirs.push(theirs);
     }
 
-    fn figure(self, key: &'static str, target: f64, what: &str) -> Figure {
-        let ratios = self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours / theirs).collect();
-        let what = format!("{what} ({:.0} over {:.0})", median(self.ours.clone()), median(self.theirs.clone()));
+    fn figure(&self, key: &'static str, target: f64, what: &str) -> Figure {
+        let ratios = self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours.rate / theirs.rate).collect();
+        let of = |runs: &[Drained]| median(runs.iter().map(|run| run.rate).collect());
+        let what = format!("{what} ({:.0} over {:.0})", of(&self.ours), of(&self.theirs));
         Figure::at_least(key, median(ratios), target, what)
+    }
+
+    /// Where the processor time goes.
+    fn costs(&self) -> [Figure; 4] {
+        let of = |runs: &[Drained], what: fn(&Drained) -> f64| median(runs.iter().map(what).collect());
+        let processor = |run: &Drained| run.processor;
+        [
+            Figure::plain(
+                "host_cpu_us_per_record",
+                of(&self.ours, processor),
+                "processor time of the host for each record; window 1000",
+            ),
+            Figure::plain("bare_cpu_us_per_record", of(&self.theirs, processor), "the same of the bare consumer"),
+            Figure::plain(
+                "broker_cpu_us_per_record",
+                of(&self.theirs, |run| run.broker),
+                "the same of the broker in memory, for the bare consumer",
+            ),
+            Figure::plain(
+                "broker_records_per_s",
+                of(&self.theirs, |run| run.rate),
+                "what the broker in memory gives a bare consumer",
+            ),
+        ]
     }
 }
