@@ -1,7 +1,12 @@
 //! What a grant says about TLS: whom to trust, who we are, and the oldest version. It holds for HTTP and for the TLS that
 //! the host does on sockets.
 
-use std::{io, path::Path, str::FromStr, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -9,6 +14,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version::{TLS12, TLS13},
 };
+
+/// The public authorities, which most connectors share.
+static PUBLIC: LazyLock<Arc<RootCertStore>> =
+    LazyLock::new(|| Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()));
 
 /// How TLS is spoken under a grant. The default is what grants have that say nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,15 +97,9 @@ impl TlsOptions {
     pub(crate) fn client(&self, extra: &[CertificateDer<'static>]) -> io::Result<ClientConfig> {
         let Self { authorities, identity, min } = self;
         let public = authorities.is_empty();
-        let mut roots = RootCertStore::empty();
-        if public {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        for root in if public { extra } else { authorities } {
-            roots
-                .add(root.clone())
-                .map_err(|error| io::Error::other(format!("a certificate in `ca_cert` is of no use: {error}")))?;
-        }
+        let roots = if public { with(&PUBLIC, extra) } else { with(&Arc::new(RootCertStore::empty()), authorities) };
+        let roots =
+            roots.map_err(|error| io::Error::other(format!("a certificate in `ca_cert` is of no use: {error}")))?;
         let versions: &[_] = match min {
             TlsVersion::V1_2 => &[&TLS12, &TLS13],
             TlsVersion::V1_3 => &[&TLS13],
@@ -114,6 +117,15 @@ impl TlsOptions {
             }
         }
     }
+}
+
+/// These authorities and others.
+fn with(roots: &Arc<RootCertStore>, others: &[CertificateDer<'static>]) -> Result<Arc<RootCertStore>, rustls::Error> {
+    let mut roots = roots.clone();
+    for other in others {
+        Arc::make_mut(&mut roots).add(other.clone())?;
+    }
+    Ok(roots)
 }
 
 fn certificates(key: &str, path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {

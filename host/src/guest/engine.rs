@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use wasmtime::{Config, OptLevel, component::Linker};
 use wasmtime_wasi::p2::bindings::filesystem;
 
@@ -29,6 +29,9 @@ use crate::capability::{files::HasFiles, sockets};
 const TICK: Duration = Duration::from_millis(10);
 /// Components that are compiled at a time. One compilation already uses all processors for most of its time.
 const COMPILATIONS: usize = 2;
+/// Components that are read and recognized at a time: those of very many connectors that start at once would all be in
+/// memory together.
+const LOADS: usize = 4;
 
 /// Settings of the engine.
 #[derive(Debug, Default)]
@@ -49,6 +52,7 @@ struct Inner {
     cache: Option<CodeCache>,
     compiler: Compiler,
     compilations: Semaphore,
+    loads: Semaphore,
     /// What is in use, by its name in messages and its digest: connectors with the same component share its code.
     in_use: Mutex<HashMap<(String, String), WeakComponent>>,
     // Dropping it ends the clock.
@@ -72,9 +76,9 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config()).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
         let clock = start_clock(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
-        let compilations = Semaphore::new(COMPILATIONS);
+        let (compilations, loads) = (Semaphore::new(COMPILATIONS), Semaphore::new(LOADS));
         let in_use = Mutex::default();
-        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, in_use, _clock: clock })))
+        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, loads, in_use, _clock: clock })))
     }
 
     /// Where compiled components are kept.
@@ -95,8 +99,9 @@ impl Engine {
         limits: &CompileLimits,
     ) -> Result<Component, Error> {
         let (file, size) = (path.to_owned(), limits.size);
+        let turn = self.0.loads.acquire().await;
         let bytes = blocking(move || compile::read(&file, size)).await?;
-        self.compile(&path.display().to_string(), bytes, expected_sha256, limits).await
+        self.compile_in(turn, &path.display().to_string(), bytes, expected_sha256, limits).await
     }
 
     /// Compiles bytes, away from the async threads. `name` stands for them in messages.
@@ -110,12 +115,25 @@ impl Engine {
         expected_sha256: Option<[u8; 32]>,
         limits: &CompileLimits,
     ) -> Result<Component, Error> {
+        let turn = self.0.loads.acquire().await;
+        self.compile_in(turn, name, bytes, expected_sha256, limits).await
+    }
+
+    async fn compile_in(
+        &self,
+        turn: Result<SemaphorePermit<'_>, AcquireError>,
+        name: &str,
+        bytes: Bytes,
+        expected_sha256: Option<[u8; 32]>,
+        limits: &CompileLimits,
+    ) -> Result<Component, Error> {
         let (name_there, component) = (name.to_owned(), bytes.clone());
         let sha256 = blocking(move || component::identify(&name_there, &component, expected_sha256)).await?;
         let id = CodeId { sha256, engine: fingerprint(&self.0.engine) };
         if let Some(component) = self.compiled_before(name, &id).await {
             return component;
         }
+        drop(turn);
         // Those who wait here don't lose time of their own, and may find the work done.
         let _turn = self.0.compilations.acquire().await;
         if let Some(component) = self.compiled_before(name, &id).await {
