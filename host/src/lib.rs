@@ -143,6 +143,7 @@
 //! docs.rs                  the pages for users
 //! fuzz.rs                  what the fuzz targets in host/fuzz call
 //!   fuzz/guests.rs         components and their answers
+//! inner.rs                 what the benches in host/benches call
 //! ```
 //!
 //! Beside this crate: `wit/` is the contract, `guest-sdk/` the SDKs, `guests/` the connectors that come along,
@@ -182,6 +183,8 @@ pub mod docs;
 pub mod fuzz;
 pub mod guest;
 pub mod host;
+#[doc(hidden)]
+pub mod inner;
 pub mod metrics;
 mod pipeline;
 mod placement;

@@ -48,7 +48,7 @@ pub(crate) use gaps::Watch;
 use held::Held;
 use lane::Streams;
 pub(crate) use lane::{Lane, LaneParts, LaneState};
-use ledger::Ledger;
+pub(crate) use ledger::Ledger;
 use pace::Pace;
 pub(crate) use rehearse::{Call, Ended, Outcome, Published, Retried, rehearse};
 use settle::Settler;

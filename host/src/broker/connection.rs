@@ -69,6 +69,15 @@ pub(super) struct Route {
     pub(super) channel: Channel,
 }
 
+impl Route {
+    /// A channel that leads nowhere.
+    pub(super) fn to_nobody() -> Self {
+        let uri = Uri::from_static("http://127.0.0.1:1");
+        let channel = Channel::builder(uri.clone()).connect_lazy();
+        Self { address: BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false }, channel }
+    }
+}
+
 impl Broker {
     /// Prepares a client. Nothing is sent before the first call; only the certificate files are read.
     pub async fn new(options: &BrokerOptions) -> Result<Self, Error> {

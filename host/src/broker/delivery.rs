@@ -1,7 +1,7 @@
 //! A record as the broker delivered it. A [`Delivery`] is an answer that the host owes: it can't be copied, and settling
 //! it uses it up. One that is dropped unanswered is delivered again by the broker.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use danube_core::proto::{
@@ -101,6 +101,25 @@ impl Delivery {
             routing_key: message.routing_key,
         };
         Some(Self { content, receipt })
+    }
+}
+
+impl Broker {
+    /// Records that no broker sent, to measure what they cost.
+    pub(crate) fn made_up(&self, offsets: Range<u64>, payload: &Bytes) -> Vec<Delivery> {
+        let answers = Answers::new(self.clone(), Route::to_nobody(), "s".to_owned());
+        let record = |topic_offset| {
+            let msg_id = MsgId { topic_offset, topic_name: "/default/t".to_owned(), ..MsgId::default() };
+            let producer_name = "p".to_owned();
+            let message = StreamMessage {
+                msg_id: Some(msg_id),
+                payload: payload.clone(),
+                producer_name,
+                ..StreamMessage::default()
+            };
+            Delivery::new(message, None, &answers)
+        };
+        offsets.filter_map(record).collect()
     }
 }
 

@@ -105,7 +105,7 @@ impl Ledger {
         Self::of(policy.order, policy.deliveries.clone(), gauge)
     }
 
-    fn of(order: Order, deliveries: Deliveries, gauge: Gauge) -> Self {
+    pub(crate) fn of(order: Order, deliveries: Deliveries, gauge: Gauge) -> Self {
         Self { inner: Arc::default(), order, deliveries, gauge }
     }
 
