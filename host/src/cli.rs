@@ -181,8 +181,9 @@ impl Command {
             | Self::Compile(_)
             | Self::New(_)
             | Self::Doctor(_)
-            | Self::Dlq(_)
-            | Self::Bench(_) => "warn",
+            | Self::Dlq(_) => "warn",
+            // The client of a broker that has gone goes on looking for it.
+            Self::Bench(_) => "warn,danube_client=off",
             // They say themselves why a connector failed.
             Self::Test(_) => {
                 "warn,guest=info,danube_wasm::progress=info,danube_wasm::connector=off,danube_wasm::pipeline=off"
