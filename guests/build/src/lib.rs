@@ -32,7 +32,7 @@ pub const PROFILE: &str = "guest";
 #[derive(thiserror::Error)]
 pub enum Error {
     /// Cargo sets `OUT_DIR` for build scripts only.
-    #[error("`OUT_DIR` is not set, or lies in no target folder: call this from a build script that cargo runs")]
+    #[error("`OUT_DIR` is not set, or not in a target folder: call this from a build script that cargo runs")]
     NotABuildScript,
     /// The target is not installed, and could not be installed.
     #[error("the Rust target `{TARGET}` is not installed\nhelp: run `rustup target add {TARGET}`")]
@@ -97,12 +97,18 @@ fn workspace() -> &'static Path {
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// The target folder of the build that is under way. Cargo marks it, and the folder for `--target` in it, with a tag.
+/// The target folder of the build that is under way.
 fn target_folder() -> Result<PathBuf, Error> {
-    let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NotABuildScript)?;
+    let out_dir = std::env::var_os("OUT_DIR").ok_or(Error::NotABuildScript)?;
+    target_folder_above(Path::new(&out_dir)).map(Path::to_owned).ok_or(Error::NotABuildScript)
+}
+
+/// Cargo marks the folder that it makes, and the folder for `--target` in it, with a tag. One that was there before has
+/// none: then it is the one above `<profile>/build/<package>/out`.
+fn target_folder_above(out_dir: &Path) -> Option<&Path> {
     let is_tagged = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
     let tagged = out_dir.ancestors().skip_while(|folder| !is_tagged(folder)).take_while(is_tagged);
-    tagged.last().map(Path::to_owned).ok_or(Error::NotABuildScript)
+    tagged.last().or_else(|| out_dir.ancestors().nth(4)).filter(|folder| folder.parent().is_some())
 }
 
 /// Has cargo run the calling build script again when something that a component was made from changes.
@@ -150,4 +156,16 @@ fn could_not_run(command: &Command, source: io::Error) -> Error {
     let program = Path::new(command.get_program());
     let program = program.file_name().unwrap_or(OsStr::new("cargo")).to_string_lossy().into_owned();
     Error::Run { program, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_folder_that_cargo_did_not_make_is_found_by_its_layout() {
+        let out_dir = Path::new("/nowhere/target/debug/build/package-0123/out");
+        assert_eq!(target_folder_above(out_dir), Some(Path::new("/nowhere/target")));
+        assert_eq!(target_folder_above(Path::new("/somewhere/out")), None);
+    }
 }
