@@ -1,6 +1,7 @@
 //! Danube, as the rest of the host sees it: subscribe, answer, look schemas up, publish dead letters.
-//! danube-client makes and keeps the connections (TLS, mTLS, tokens, topic look-up); its types stop here. Consuming is
-//! done on danube-core's own gRPC client, so that a stream that ends is seen at once and acks can overlap.
+//! danube-client looks topics and schemas up and attaches tokens; its types stop here. Consuming and publishing is done on
+//! danube-core's own gRPC clients over connections of the host's, so that a stream that ends is seen at once and acks can
+//! overlap and cost little.
 
 mod admin;
 mod anchor;
@@ -10,6 +11,7 @@ mod delivery;
 mod error;
 pub mod header;
 mod letters;
+mod link;
 mod publish;
 mod replay;
 mod subscription;

@@ -86,7 +86,8 @@
 //!   pipeline/edge.rs       the words at the outer edges: Processor, LanePolicy, Settlement, End
 //!   pipeline/backoff.rs    growing pauses
 //! broker.rs                Danube
-//!   broker/connection.rs   where it is and how it is secured; danube-client keeps the channels
+//!   broker/connection.rs   where it is and how it is secured, and calls to it
+//!   broker/link.rs         the connections that calls go over
 //!   broker/subscription.rs a task for each partition: subscribe, stream, watch, come back
 //!   broker/delivery.rs     a record and the answer owed for it
 //!   broker/publish.rs      a producer on one topic
@@ -151,9 +152,11 @@
 //!
 //! # Why it is so
 //!
-//! - **Consuming runs on danube-core's gRPC client**, and danube-client makes the connections. danube-client's own
+//! - **Consuming runs on danube-core's gRPC clients**; danube-client looks topics and schemas up. danube-client's own
 //!   consumer can end without a word and acknowledges one record at a time; here a stream that ends is an event, and
 //!   acknowledgements overlap.
+//! - **Calls go over HTTP/2 itself** (`broker/link.rs`). Danube takes one acknowledgement in a call, and with tonic's channel
+//!   these calls cost more than all else that is done for a record: a queue, a task and an 8 KB buffer each.
 //! - **The window is learned**, because the broker can't be asked and does not heed a request (0.15.1). Hence `window.rs`,
 //!   which needs to know what is unanswered: `ledger.rs`.
 //! - **`record.rs` also has the words that config, guest and broker share** (`SubscriptionType`, `OnReject`,

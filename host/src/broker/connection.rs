@@ -1,16 +1,27 @@
-//! One connection to a Danube cluster: where it is, how it is secured, and a gRPC channel to the broker that owns a topic.
+//! One Danube cluster: where it is, how it is secured, and the way to the broker that owns a topic.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use danube_client::{BrokerAddress, DanubeClient, RetryManager, SchemaInfo as RegisteredSchema};
 use danube_core::proto::{TopicLookupRequest, discovery_client::DiscoveryClient};
 use secrecy::{ExposeSecret, SecretString};
 use tonic::{
     Request,
-    transport::{Certificate, Channel, ClientTlsConfig, Identity, Uri},
+    transport::{Certificate, ClientTlsConfig, Identity, Uri},
 };
 
-use super::{Error, anchor::Anchored};
+use super::{
+    Error,
+    anchor::Anchored,
+    link::{self, Connector, Link},
+};
+use crate::capability::tls::{self, TlsVersion};
 
 /// How long one call to the broker may take before it counts as unavailable.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,22 +71,16 @@ pub struct Broker {
     pub(super) url: String,
     pub(super) tls: Option<TlsOptions>,
     pub(super) anchored: Anchored,
+    connector: Connector,
+    /// By URL: a broker of the cluster, or the proxy before them.
+    links: Arc<Mutex<HashMap<Uri, Link>>>,
 }
 
-/// The broker that owns a topic, and the channel to it.
+/// The broker that owns a topic, and the way to it.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     address: BrokerAddress,
-    pub(super) channel: Channel,
-}
-
-impl Route {
-    /// A channel that leads nowhere.
-    pub(super) fn to_nobody() -> Self {
-        let uri = Uri::from_static("http://127.0.0.1:1");
-        let channel = Channel::builder(uri.clone()).connect_lazy();
-        Self { address: BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false }, channel }
-    }
+    pub(super) link: Link,
 }
 
 impl Broker {
@@ -103,7 +108,9 @@ impl Broker {
             }
         };
         let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;
-        Ok(Self { client, url, tls: options.tls.clone(), anchored: Anchored::default() })
+        let (tls, links) = (options.tls.clone(), Arc::default());
+        let connector = link::connector(client_config(tls.as_ref())?);
+        Ok(Self { client, url, tls, anchored: Anchored::default(), connector, links })
     }
 
     /// The service URL.
@@ -114,9 +121,9 @@ impl Broker {
     /// The topics that stand behind a name: its partitions, or itself.
     pub(super) async fn partitions(&self, topic: &str) -> Result<Vec<String>, Error> {
         let action = format!("look topic `{topic}` up");
-        let route = self.service_route(&action).await?;
+        let route = self.service_route(&action)?;
         let request = self.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() }, &route).await?;
-        let answer = self.call(&action, DiscoveryClient::new(route.channel).topic_partitions(request)).await?;
+        let answer = self.call(&action, DiscoveryClient::new(route.link).topic_partitions(request)).await?;
         // For a topic that does not exist, the broker names every topic that starts with the same letters.
         let own = |name: &String| name == topic || partition_number(topic, name).is_some();
         let partitions: Vec<String> = answer.partitions.into_iter().filter(own).collect();
@@ -131,19 +138,32 @@ impl Broker {
     pub(super) async fn route(&self, topic: &str) -> Result<Route, Error> {
         let action = format!("look topic `{topic}` up");
         let address = self.timed(&action, self.client.resolve_topic_broker(topic)).await?;
-        let channel = self.timed(&action, self.client.get_broker_channel(&address)).await?;
-        Ok(Route { address, channel })
+        self.route_to(&action, address)
     }
 
     /// The broker at the service URL, whatever topics it owns.
-    pub(super) async fn service_route(&self, action: &str) -> Result<Route, Error> {
-        let channel = self.timed(action, self.client.get_service_channel()).await?;
-        let uri: Uri = self.url.parse().map_err(|error: http::uri::InvalidUri| Error::Refused {
-            url: self.url.clone(),
-            action: action.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Route { address: BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false }, channel })
+    pub(super) fn service_route(&self, action: &str) -> Result<Route, Error> {
+        let uri: Uri = self.url.parse().map_err(|error: http::uri::InvalidUri| self.unusable(action, &error))?;
+        self.route_to(action, BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false })
+    }
+
+    fn route_to(&self, action: &str, address: BrokerAddress) -> Result<Route, Error> {
+        let links = &mut *self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let url = &address.connect_url;
+        let link = match links.get(url) {
+            Some(link) => link.clone(),
+            None => {
+                let link = Link::new(self.connector.clone(), url)
+                    .ok_or_else(|| self.unusable(action, &format!("`{url}` has no scheme or no host")))?;
+                links.insert(url.clone(), link.clone());
+                link
+            }
+        };
+        Ok(Route { address, link })
+    }
+
+    fn unusable(&self, action: &str, reason: &dyn fmt::Display) -> Error {
+        Error::Refused { url: self.url.clone(), action: action.to_owned(), reason: reason.to_string() }
     }
 
     /// A request with the headers that the broker (or the proxy before it) wants.
@@ -194,6 +214,22 @@ impl Broker {
         };
         self.timed(&action, self.client.schema().get_schema_version(id, version)).await
     }
+}
+
+/// For connections that danube-client does not make.
+fn client_config(options: Option<&TlsOptions>) -> Result<rustls::ClientConfig, Error> {
+    let unusable = |error: std::io::Error| {
+        let what = options.map(TlsOptions::files).unwrap_or_default();
+        Error::Credentials { what, reason: error.to_string() }
+    };
+    let read = match options {
+        None => Ok(tls::TlsOptions::default()),
+        Some(TlsOptions { ca_cert, client }) => {
+            let identity = client.as_ref().map(|(cert, key)| (&**cert, &**key));
+            tls::TlsOptions::read(Some(ca_cert), identity, TlsVersion::default())
+        }
+    };
+    read.and_then(|options| options.client(&[])).map_err(unusable)
 }
 
 /// Danube names partition N of `/ns/topic` `/ns/topic-part-N`.

@@ -15,6 +15,9 @@ use super::{Broker, Error, connection::Route};
 /// milliseconds: as microseconds it would be before March 1973, as milliseconds it is before the year 5138.
 const MILLIS_BELOW: u64 = 100_000_000_000_000;
 
+/// As [`ConsumerServiceClient::ack`] calls it.
+const ACK: &str = "/danube.ConsumerService/Ack";
+
 /// What the producer published, untouched but for the unit of its time.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
@@ -107,7 +110,7 @@ impl Delivery {
 impl Broker {
     /// Records that no broker sent, to measure what they cost.
     pub(crate) fn made_up(&self, offsets: Range<u64>, payload: &Bytes) -> Vec<Delivery> {
-        let answers = Answers::new(self.clone(), Route::to_nobody(), "s".to_owned());
+        let answers = Answers(Arc::new(Port::Nobody));
         let record = |topic_offset| {
             let msg_id = MsgId { topic_offset, topic_name: "/default/t".to_owned(), ..MsgId::default() };
             let producer_name = "p".to_owned();
@@ -167,8 +170,8 @@ impl Receipt {
                     subscription_name: subscription.clone(),
                 };
                 let request = broker.request(ack, route).await?;
-                let mut client = ConsumerServiceClient::new(route.channel.clone());
-                broker.call("acknowledge a record", client.ack(request)).await.map(drop)
+                let told = async { route.link.tell(ACK, request).await.map(tonic::Response::new) };
+                broker.call("acknowledge a record", told).await
             }
             Port::Nobody => Ok(()),
             #[cfg(test)]
@@ -194,7 +197,7 @@ impl Receipt {
                     reason: Some(reason.to_owned()),
                 };
                 let request = broker.request(nack, route).await?;
-                let mut client = ConsumerServiceClient::new(route.channel.clone());
+                let mut client = ConsumerServiceClient::new(route.link.clone());
                 broker.call("give a record back", client.nack(request)).await.map(drop)
             }
             Port::Nobody => Ok(()),

@@ -7,6 +7,7 @@ use danube_core::proto::{
     ConsumerRequest, HealthCheckRequest, ReceiveRequest, StreamMessage, consumer_service_client::ConsumerServiceClient,
     health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
 };
+use futures::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tonic::Streaming;
 
@@ -75,6 +76,11 @@ impl Subscription {
     /// The next event. Cancel safe. `None` is never seen while the subscription lives.
     pub async fn recv(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// The next event, if it has come already.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     /// How many partitions are consumed; 1 for a topic without partitions.
@@ -186,7 +192,7 @@ impl Partition {
     async fn open(&self, lives: u32) -> Result<Session, Error> {
         let options = &self.options;
         let route = self.broker.route(&self.name).await?;
-        let mut client = ConsumerServiceClient::new(route.channel.clone());
+        let mut client = ConsumerServiceClient::new(route.link.clone());
 
         let action = format!("subscribe to `{}` as `{}`", self.name, options.subscription);
         let subscribe = ConsumerRequest {
@@ -221,17 +227,22 @@ impl Partition {
         loop {
             let message = tokio::select! {
                 biased;
-                () = self.events.closed() => return None,
                 message = session.stream.message() => message,
+                () = self.events.closed() => return None,
                 error = &mut gone => return Some(error),
             };
-            match message {
-                Ok(Some(message)) => match Delivery::new(message, self.number, &answers) {
-                    Some(delivery) => self.events.send(Event::Delivery(delivery)).await.ok()?,
-                    None => return Some(self.broken("it sent a record without an id")),
-                },
-                Ok(None) => return Some(self.broken("it ended the stream")),
-                Err(status) => return Some(Error::from_status(self.broker.url(), "receive records", &status)),
+            let mut next = Some(message);
+            while let Some(message) = next {
+                match message {
+                    Ok(Some(message)) => match Delivery::new(message, self.number, &answers) {
+                        Some(delivery) => self.events.send(Event::Delivery(delivery)).await.ok()?,
+                        None => return Some(self.broken("it sent a record without an id")),
+                    },
+                    Ok(None) => return Some(self.broken("it ended the stream")),
+                    Err(status) => return Some(Error::from_status(self.broker.url(), "receive records", &status)),
+                }
+                // What has come with it goes on with it.
+                next = session.stream.message().now_or_never();
             }
         }
     }
@@ -245,7 +256,7 @@ impl Partition {
                 Ok(request) => request,
                 Err(error) => return error,
             };
-            let mut client = HealthCheckClient::new(route.channel.clone());
+            let mut client = HealthCheckClient::new(route.link.clone());
             match self.broker.call("check the consumer's health", client.health_check(request)).await {
                 Ok(answer) if answer.status() == ClientStatus::Close => {
                     return self.broken("it closed the consumer");
