@@ -55,7 +55,7 @@ use settle::Settler;
 
 use crate::{broker::DeadLetters, metrics::LaneMetrics, schema::SchemaCache};
 
-/// Verdicts that may wait to be settled; more than that hold the guest up.
+/// Settled batches (and bad records) that may wait for the broker to be told; more than that hold the guest up.
 const SETTLE_BUFFER: usize = 1024;
 
 /// What a session works with, besides the two ends. Only what is borrowed or shared here outlives it.
@@ -108,12 +108,9 @@ impl<'a> Session<'a> {
         drain: &CancellationToken,
     ) -> (Option<End>, Held) {
         let Held { chunks, letters } = held;
-        // Room for the letters, which are put in before anybody takes any out.
-        let (to_settle, settlements) = mpsc::channel(SETTLE_BUFFER.max(letters.len()));
-        for letter in letters {
-            // It can't be full or closed.
-            let _ = to_settle.try_send(Settlement::Rejected(letter));
-        }
+        let (to_settle, settlements) = mpsc::channel(SETTLE_BUFFER);
+        // It can't be full or closed.
+        let _ = to_settle.try_send(letters.into_iter().map(Settlement::Rejected).collect());
         let stop = drain.child_token();
         let (_, (deliverer, settler)) = self.ends(processor, to_settle, Pace::default(), chunks, false);
         let ((delivered, chunks), (settled, letters)) =
@@ -124,7 +121,7 @@ impl<'a> Session<'a> {
     fn ends<P: Processor>(
         self,
         processor: &'a mut P,
-        to_settle: mpsc::Sender<Settlement>,
+        to_settle: mpsc::Sender<Vec<Settlement>>,
         pace: Pace,
         waiting: VecDeque<Chunk>,
         subscribed: bool,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     decode::Decoder,
-    edge::{LanePolicy, Owed, Rejected, Settlement},
+    edge::{LanePolicy, Owed, Settlement},
     gaps::Gaps,
     lane::Streams,
     ledger::{Arrival, Ledger},
@@ -44,7 +44,7 @@ pub(crate) struct Collector {
     pub(crate) streams: Streams,
     pub(crate) pace: Pace,
     /// Bad records go straight to be settled, and so do those that are settled already.
-    pub(crate) to_settle: mpsc::Sender<Settlement>,
+    pub(crate) to_settle: mpsc::Sender<Vec<Settlement>>,
     /// One slot: a batch waits in it while the guest works on the one before.
     pub(crate) to_deliver: mpsc::Sender<Collected>,
 }
@@ -67,6 +67,9 @@ struct Growing {
 pub(crate) trait Intake: Send {
     /// The next event; `None` when there will be no more. Cancel safe.
     fn recv(&mut self) -> impl Future<Output = Option<Event>> + Send;
+
+    /// The next event, if it has come already.
+    fn try_recv(&mut self) -> Option<Event>;
 }
 
 impl Collector {
@@ -83,26 +86,19 @@ impl Collector {
                     Ok(slot) => slot.send(growing.take(&self.policy)),
                     Err(_) => return,
                 },
-                event = intake.recv(), if !full => match event {
-                    Some(Event::Delivery(delivery)) => {
-                        let begun = stages::now();
-                        tokio::select! {
-                            () = stop.cancelled() => break,
-                            added = self.add(delivery, &mut growing, gaps) => if added.is_err() { return },
+                event = intake.recv(), if !full => {
+                    let Some(event) = event else { break };
+                    let begun = stages::now();
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        taken = self.take_in(event, intake, &mut growing, &mut window, gaps) => {
+                            if taken.is_err() {
+                                return;
+                            }
                         }
-                        Stage::Decode.since(begun);
-                        window.received(self.ledger.unanswered(), growing.last);
-                        growing.due |= growing.is_full(&self.policy)
-                            || window.fill(self.ledger.unanswered()) == Fill::Full
-                            || self.pace.halves() && window.is_half(growing.records.len());
                     }
-                    Some(Event::Lost { topic, error }) => {
-                        self.metrics.stream_losses.inc();
-                        self.streams.lost(topic, &error);
-                    }
-                    Some(Event::Recovered { topic }) => self.streams.recovered(&topic),
-                    None => break,
-                },
+                    Stage::Decode.since(begun);
+                }
                 () = sleep_until(growing.deadline(&self.policy)), if growing.waits() => {
                     window.timer_flushed(self.ledger.unanswered());
                     growing.due = true;
@@ -121,6 +117,39 @@ impl Collector {
         }
     }
 
+    /// Takes in an event, and what has come with it, until a batch can be handed on. An error: the session is over.
+    async fn take_in(
+        &self,
+        event: Event,
+        intake: &mut impl Intake,
+        growing: &mut Growing,
+        window: &mut Window,
+        gaps: &mut Gaps,
+    ) -> Result<(), ()> {
+        growing.last = Instant::now();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            match event {
+                Event::Delivery(delivery) => {
+                    self.add(delivery, growing, gaps).await?;
+                    let unanswered = self.ledger.unanswered();
+                    window.received(unanswered, growing.last);
+                    growing.due |= growing.is_full(&self.policy)
+                        || window.fill(unanswered) == Fill::Full
+                        || self.pace.halves() && window.is_half(growing.records.len());
+                }
+                Event::Lost { topic, error } => {
+                    self.metrics.stream_losses.inc();
+                    self.streams.lost(topic, &error);
+                }
+                Event::Recovered { topic } => self.streams.recovered(&topic),
+            }
+            let stops = growing.is_full(&self.policy) || growing.due && self.to_deliver.capacity() > 0;
+            next = if stops { None } else { intake.try_recv() };
+        }
+        Ok(())
+    }
+
     /// Decodes a record and adds it, or sends it on to be settled. An error: the session is over.
     async fn add(&self, delivery: Delivery, growing: &mut Growing, gaps: &mut Gaps) -> Result<(), ()> {
         self.metrics.received.inc();
@@ -134,20 +163,20 @@ impl Collector {
                 self.metrics.duplicates.inc();
                 Ok(())
             }
-            Arrival::Settled => self.to_settle.send(Settlement::Written(delivery.receipt)).await.map_err(drop),
+            Arrival::Settled => self.settle(Settlement::Written(delivery.receipt)).await,
             Arrival::New { .. } => match self.decoder.decode(delivery).await {
                 Ok((record, owed)) => {
                     self.metrics.newest(record.publish_time);
                     growing.push(record, owed, &self.policy);
                     Ok(())
                 }
-                Err(rejected) => self.reject(rejected).await,
+                Err(rejected) => self.settle(Settlement::Rejected(rejected)).await,
             },
         }
     }
 
-    async fn reject(&self, rejected: Box<Rejected>) -> Result<(), ()> {
-        self.to_settle.send(Settlement::Rejected(rejected)).await.map_err(drop)
+    async fn settle(&self, settlement: Settlement) -> Result<(), ()> {
+        self.to_settle.send(vec![settlement]).await.map_err(drop)
     }
 }
 
@@ -159,7 +188,6 @@ impl Growing {
 
     /// Adds a record, or keeps it for the next batch if this one would grow beyond its bytes.
     fn push(&mut self, record: Record, owed: Owed, policy: &LanePolicy) {
-        self.last = Instant::now();
         let bytes = self.bytes + record.payload.len();
         if self.records.is_empty() {
             self.since = owed.receipt.received();

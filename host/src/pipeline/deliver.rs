@@ -30,7 +30,7 @@ pub(crate) struct Deliverer<'a, P> {
     pub(crate) policy: Arc<LanePolicy>,
     pub(crate) metrics: LaneMetrics,
     pub(crate) ledger: Ledger,
-    pub(crate) to_settle: mpsc::Sender<Settlement>,
+    pub(crate) to_settle: mpsc::Sender<Vec<Settlement>>,
     pub(crate) pace: Pace,
     /// Chunks that wait for a try. Where the order counts among all records, the first one is the oldest.
     pub(crate) waiting: VecDeque<Chunk>,
@@ -268,9 +268,6 @@ impl<P: Processor> Deliverer<'_, P> {
         match result {
             Ok(verdicts) => {
                 let (settled, trouble) = chunk.sort(verdicts);
-                if settled.iter().any(|settlement| matches!(settlement, Settlement::Written(_))) {
-                    self.written = Some(Instant::now());
-                }
                 self.metrics.failed.retryable.inc_by(chunk.len() as u64);
                 let called = trouble.map_or(Called::Settled, Called::Again);
                 self.settle(settled).await.map_or(called, Called::End)
@@ -292,14 +289,14 @@ impl<P: Processor> Deliverer<'_, P> {
 
     /// `Some`: nobody settles any more.
     pub(super) async fn settle(&mut self, settlements: Vec<Settlement>) -> Option<End> {
-        for settlement in settlements {
-            if let Settlement::Written(_) = settlement {
-                self.metrics.processed.inc();
-            }
-            if self.to_settle.send(settlement).await.is_err() {
-                return Some(End::Drained);
-            }
+        if settlements.is_empty() {
+            return None;
         }
-        None
+        let written = settlements.iter().filter(|settlement| matches!(settlement, Settlement::Written(_))).count();
+        if written > 0 {
+            self.metrics.processed.inc_by(written as u64);
+            self.written = Some(Instant::now());
+        }
+        self.to_settle.send(settlements).await.is_err().then_some(End::Drained)
     }
 }

@@ -2,9 +2,11 @@
 //! as well, and gives a record up that it has sent too often.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use rustc_hash::FxHashMap;
 
 use super::ledger::{Identity, Place, place};
 use crate::broker::Receipt;
@@ -18,7 +20,7 @@ pub(crate) struct Deliveries(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    by_place: HashMap<Place, (Identity, u32)>,
+    by_place: FxHashMap<Place, (Identity, u32)>,
     /// Oldest first.
     remembered: VecDeque<Place>,
 }

@@ -95,6 +95,10 @@ impl Intake for Subscription {
     async fn recv(&mut self) -> Option<Event> {
         Subscription::recv(self).await
     }
+
+    fn try_recv(&mut self) -> Option<Event> {
+        Subscription::try_recv(self)
+    }
 }
 
 impl<P: Processor> Lane<P> {

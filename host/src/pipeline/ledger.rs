@@ -5,12 +5,13 @@
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use prometheus_client::metrics::gauge::Gauge;
+use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use super::{Deliveries, LanePolicy};
@@ -48,9 +49,9 @@ pub(super) struct Identity {
 
 #[derive(Debug, Default)]
 struct Inner {
-    records: HashMap<Place, Entry>,
+    records: FxHashMap<Place, Entry>,
     /// The highest offset of each row with an order that stands in `records`.
-    newest: HashMap<Row, u64>,
+    newest: FxHashMap<Row, u64>,
     /// The places that are not in hand any more, oldest first. One that was taken again stands here twice.
     remembered: VecDeque<Place>,
     in_hand: usize,

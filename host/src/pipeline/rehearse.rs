@@ -114,16 +114,18 @@ pub(crate) async fn rehearse(
         written: None,
     };
     let settling = async {
-        while let Some(settlement) = settlements.recv().await {
-            let (receipt, outcome) = match settlement {
-                Settlement::Written(receipt) => (receipt, Outcome::Written),
-                Settlement::Rejected(rejected) => {
-                    let Rejected { receipt, stage, reason, .. } = *rejected;
-                    (receipt, Outcome::Rejected { stage: stage.name(), reason })
-                }
-                Settlement::GivenBack { receipt, after: _, reason } => (receipt, Outcome::Retry { reason }),
-            };
-            ends.insert((receipt.partition(), receipt.offset()), outcome);
+        while let Some(settlements) = settlements.recv().await {
+            ends.extend(settlements.into_iter().map(|settlement| {
+                let (receipt, outcome) = match settlement {
+                    Settlement::Written(receipt) => (receipt, Outcome::Written),
+                    Settlement::Rejected(rejected) => {
+                        let Rejected { receipt, stage, reason, .. } = *rejected;
+                        (receipt, Outcome::Rejected { stage: stage.name(), reason })
+                    }
+                    Settlement::GivenBack { receipt, after: _, reason } => (receipt, Outcome::Retry { reason }),
+                };
+                ((receipt.partition(), receipt.offset()), outcome)
+            }));
         }
     };
     let ((), (end, left), ()) =

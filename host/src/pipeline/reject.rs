@@ -25,7 +25,7 @@ pub(super) struct Rejecter<'a> {
     pub(super) metrics: LaneMetrics,
     pub(super) dead_letters: Option<&'a mut DeadLetters>,
     pub(super) subscribed: bool,
-    pub(super) to_answer: mpsc::UnboundedSender<Answer>,
+    pub(super) to_answer: mpsc::UnboundedSender<Vec<Answer>>,
 }
 
 impl Rejecter<'_> {
@@ -43,7 +43,7 @@ impl Rejecter<'_> {
             }
             match self.reject(&mut rejected).await {
                 // The other end lives as long as this one.
-                Ok(()) => drop(self.to_answer.send(Answer::Done(rejected.receipt))),
+                Ok(()) => drop(self.to_answer.send(vec![Answer::Done(rejected.receipt)])),
                 Err(reason) => {
                     end = Some(reason);
                     unsettled.push_back(rejected);

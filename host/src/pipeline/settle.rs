@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{
+    StreamExt,
+    stream::{self, FuturesUnordered},
+};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -68,7 +71,7 @@ impl Settler<'_> {
     )]
     pub(crate) async fn run(
         self,
-        mut settlements: mpsc::Receiver<Settlement>,
+        mut settlements: mpsc::Receiver<Vec<Settlement>>,
         stop: &CancellationToken,
     ) -> (Option<End>, Unsettled) {
         let Self { policy, metrics, ledger, dead_letters, pace, subscribed } = self;
@@ -78,15 +81,17 @@ impl Settler<'_> {
         let rejecter =
             Rejecter { policy, metrics: metrics.clone(), dead_letters, subscribed, to_answer: to_answer.clone() };
         let sort = async move {
-            while let Some(settlement) = settlements.recv().await {
-                // The other ends live as long as this one.
-                let _ = match settlement {
-                    Settlement::Written(receipt) => to_answer.send(Answer::Done(receipt)).is_ok(),
-                    Settlement::GivenBack { receipt, after, reason } => {
-                        to_answer.send(Answer::Back { receipt, after, reason }).is_ok()
+            // The other ends live as long as this one.
+            while let Some(settlements) = settlements.recv().await {
+                let answer = |settlement| match settlement {
+                    Settlement::Written(receipt) => Some(Answer::Done(receipt)),
+                    Settlement::GivenBack { receipt, after, reason } => Some(Answer::Back { receipt, after, reason }),
+                    Settlement::Rejected(rejected) => {
+                        let _ = to_reject.send(rejected);
+                        None
                     }
-                    Settlement::Rejected(rejected) => to_reject.send(rejected).is_ok(),
                 };
+                let _ = to_answer.send(settlements.into_iter().filter_map(answer).collect());
             }
         };
         let answerer = Arc::new(Answerer { ledger, metrics, pace, subscribed });
@@ -116,15 +121,16 @@ struct Answerer {
 }
 
 impl Answerer {
-    async fn all_at_once(self: Arc<Self>, answers: mpsc::UnboundedReceiver<Answer>) {
+    async fn all_at_once(self: Arc<Self>, answers: mpsc::UnboundedReceiver<Vec<Answer>>) {
         UnboundedReceiverStream::new(answers)
+            .flat_map(stream::iter)
             .for_each_concurrent(CONCURRENT_ANSWERS, |answer| Arc::clone(&self).answer(answer))
             .await;
     }
 
     /// Within a partition each answer waits for the one before it. Otherwise a host that crashes could leave a hole
     /// behind: the one record in it would come again, and be written behind the newer ones.
-    async fn one_by_one(self: Arc<Self>, mut answers: mpsc::UnboundedReceiver<Answer>) {
+    async fn one_by_one(self: Arc<Self>, mut answers: mpsc::UnboundedReceiver<Vec<Answer>>) {
         let mut queues: HashMap<Option<u32>, VecDeque<Answer>> = HashMap::new();
         let mut under_way = FuturesUnordered::new();
         let start = |partition, answer| {
@@ -136,7 +142,7 @@ impl Answerer {
         };
         loop {
             tokio::select! {
-                Some(answer) = answers.recv() => {
+                Some(answers) = answers.recv() => for answer in answers {
                     let partition = answer.receipt().partition();
                     match queues.entry(partition) {
                         Entry::Occupied(mut queue) => queue.get_mut().push_back(answer),
@@ -145,7 +151,7 @@ impl Answerer {
                             under_way.push(start(partition, answer));
                         }
                     }
-                }
+                },
                 Some(partition) = under_way.next() => {
                     match queues.get_mut(&partition).and_then(VecDeque::pop_front) {
                         Some(answer) => under_way.push(start(partition, answer)),

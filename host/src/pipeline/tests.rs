@@ -31,6 +31,10 @@ impl Intake for Channel {
     async fn recv(&mut self) -> Option<Event> {
         self.0.recv().await
     }
+
+    fn try_recv(&mut self) -> Option<Event> {
+        self.0.try_recv().ok()
+    }
 }
 
 /// One call of the guest: which offsets, which attempt.
