@@ -48,7 +48,7 @@ macro_rules! language {
             language!(@tests crash: an_unexpected_error_costs_one_record, an_error_in_every_record_loses_none);
             language!(@tests crash: $($more),*);
             language!(@tests running: an_outage_loses_nothing, it_says_goodbye);
-            language!(@tests load: a_hundred_thousand_records_in_batches_of_a_thousand);
+            language!(@tests load: a_hundred_thousand_records_in_batches_of_a_thousand, large_records_break_nothing);
         }
     };
     (@tests $file:ident: $($behaviour:ident),*) => {
