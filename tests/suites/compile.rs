@@ -80,6 +80,15 @@ async fn a_component_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_compilation_that_takes_long_is_shown_as_it_goes() {
+    let limits = r#"compile_timeout = "3s", compile_memory = "2GiB""#;
+    let run = with_limits(&["run", "--listen", "none", "--no-cache"], &bomb(4_000), limits).await;
+    let lines: Vec<_> = run.stderr.lines().filter(|line| line.contains("compiling ")).collect();
+    assert!(matches!(lines[..], [line] if line.contains(" MB, ") && line.contains("s so far")), "{run:?}");
+    assert!(lines[0].contains("sink.wasm"), "which one: {run:?}");
+}
+
+#[tokio::test]
 async fn a_component_that_takes_too_much_memory_is_given_up() {
     let bomb = bomb(12_000);
     assert!(bomb.len() < 128 << 10, "{}", bomb.len());

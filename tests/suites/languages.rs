@@ -33,7 +33,7 @@ enum Unexpected {
 
 /// A test for each behaviour, named after the language and the behaviour.
 macro_rules! language {
-    ($name:ident: $folder:literal $engine:literal by $tool:literal, $error:ident $(, $more:ident)*) => {
+    ($name:ident: $folder:literal $engine:literal by $tool:literal, $error:ident $(, $file:ident: $more:ident)*) => {
         mod $name {
             use super::{Language, Unexpected};
 
@@ -46,9 +46,9 @@ macro_rules! language {
                 an_unreachable_target_is_tried_again, what_is_not_granted_is_fatal);
             language!(@tests start: settings_that_are_wrong_are_named);
             language!(@tests crash: an_unexpected_error_costs_one_record, an_error_in_every_record_loses_none);
-            language!(@tests crash: $($more),*);
+            $(language!(@tests $file: $more);)*
             language!(@tests running: an_outage_loses_nothing, it_says_goodbye);
-            language!(@tests load: a_hundred_thousand_records_in_batches_of_a_thousand);
+            language!(@tests load: a_hundred_thousand_records_in_batches_of_a_thousand, large_records_break_nothing);
         }
     };
     (@tests $file:ident: $($behaviour:ident),*) => {
@@ -63,9 +63,10 @@ macro_rules! language {
 
 language!(rust: "rust" "" by "", Crash);
 language!(python: "python" "" by "python", Outcome);
-language!(js_quickjs: "js" "qjs" by "js", Outcome, a_promise_is_no_success);
-language!(js_starlingmonkey: "js" "starling" by "js", Outcome, a_promise_is_no_success);
-language!(ts: "ts" "" by "js", Outcome, a_promise_is_no_success);
+language!(js_quickjs: "js" "qjs" by "js", Outcome, crash: a_promise_is_no_success);
+language!(js_starlingmonkey: "js" "starling" by "js", Outcome, crash: a_promise_is_no_success,
+    outcomes: fetch_is_waited_for);
+language!(ts: "ts" "" by "js", Outcome, crash: a_promise_is_no_success);
 language!(go: "go" "" by "go", Outcome);
 language!(c: "c" "" by "c", Crash);
 

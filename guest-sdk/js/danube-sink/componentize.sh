@@ -8,6 +8,12 @@ engine=$1 bundle=$2 out=$3
 PATH=${4:+$4:}$PATH
 world=sink-connector-with-lifecycle
 
+# The tools take a bundle without exports as well, and then the first call crashes.
+tr '\n' ' ' <"$bundle" | grep -Eq 'export *(const *)?\{[^}]*\bsink\b' || {
+    echo "build: \`sink\` and \`lifecycle\` are not exported: \`export const { sink, lifecycle } = register(MySink);\` is missing" >&2
+    exit 1
+}
+
 case $engine in
 qjs)
     # Without `--sync` the host would need what components are still about to get: async functions.

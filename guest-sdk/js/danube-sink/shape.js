@@ -107,12 +107,14 @@ function withDefault(inner, fallback) {
  * @returns {Shape<T>}
  */
 function oneOf(...choices) {
-  const expected = choices.map((choice) => `\`${choice}\``).join(" or ");
+  const quoted = choices.map((choice) => `\`${choice}\``);
+  const expected = [quoted.slice(0, -1).join(", "), ...quoted.slice(-1)].filter((part) => part).join(" or ");
   return {
     read(value, place) {
       const found = choices.find((choice) => choice === value);
-      if (found === undefined) throw misfit(expected, value, place);
-      return found;
+      if (found !== undefined) return found;
+      if (typeof value === "string") throw new Mistake(place, `expected ${expected}, got another string`);
+      throw misfit(expected, value, place);
     },
   };
 }

@@ -40,13 +40,23 @@ test("a mistake names its place and not the value", () => {
     ['{"servers": [{"port": 1.5}]}', "settings: `servers[0].port`: expected an integer, got a number with a fraction"],
     ['{"servers": [{"prot": 1}]}', "settings: `servers[0]`: unknown key `prot`, expected `host`, `port`"],
     ['{"servers": {}}', "settings: `servers`: expected a list, got a table"],
-    ['{"servers": [], "level": "mid"}', "settings: `level`: expected `low` or `high`, got a string"],
+    ['{"servers": [], "level": "mid"}', "settings: `level`: expected `low` or `high`, got another string"],
     ['{"servers": [], "limits": {"a": "b"}}', "settings: `limits.a`: expected an integer, got a string"],
     ['{"servers": [], "token": 5}', "settings: `token`: expected a string, got an integer"],
   ]) {
     const error = thrown(() => context(settings).settings(Settings));
     assert.ok(error instanceof Fatal, settings);
     assert.equal(error.reason, expected);
+  }
+});
+
+test("choices are told apart from kinds", () => {
+  for (const [shape, value, expected] of [
+    [t.oneOf("a"), "b", "expected `a`, got another string"],
+    [t.oneOf("a", "b", "c"), "d", "expected `a`, `b` or `c`, got another string"],
+    [t.oneOf("a", "b", "c"), 1, "expected `a`, `b` or `c`, got an integer"],
+  ]) {
+    assert.equal(thrown(() => shape.read(value, "", { strict: true })).what, expected);
   }
 });
 

@@ -110,14 +110,15 @@ def _enum(type_: type[Enum], value: Any, place: str) -> Enum:
     try:
         return type_(value)
     except ValueError:
-        choices = [str(member.value) for member in type_]
-        raise Mistake(place, f"expected {_choice(choices)}, got {_kind(value)}") from None
+        raise _no_choice([member.value for member in type_], value, place) from None
 
 
 def _composed(type_: Any, value: Any, place: str, strict: bool) -> Any:
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Literal:
-        return _expect(value in arguments, value, _choice([str(choice) for choice in arguments]), place, value)
+        if value not in arguments:
+            raise _no_choice(arguments, value, place)
+        return value
     if origin in (Union, types.UnionType):
         return _union(arguments, value, place, strict)
     if origin is typing.Annotated:
@@ -176,6 +177,13 @@ def _expect(fits: bool, value: Any, expected: str, place: str, result: Any) -> A
     if not fits:
         raise Mistake(place, f"expected {expected}, got {_kind(value)}")
     return result
+
+
+def _no_choice(choices: Sequence[Any], value: Any, place: str) -> Mistake:
+    found = _kind(value)
+    if found in map(_kind, choices):
+        found = f"another {found.split(' ', 1)[-1]}"
+    return Mistake(place, f"expected {_choice([str(choice) for choice in choices])}, got {found}")
 
 
 def _kind(value: Any) -> str:

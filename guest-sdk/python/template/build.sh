@@ -20,4 +20,13 @@ if [ -f requirements.txt ] && { [ ! -d vendor ] || [ requirements.txt -nt vendor
 fi
 mkdir -p vendor
 
-"$tool" --quiet -w sink-connector-with-lifecycle componentize my_sink -p . -p vendor -o my-sink.wasm
+# It takes in what the first python3 of the PATH has installed: with a folder of its own, that is nothing.
+[ ! -d .venv ] || PATH=$PWD/.venv/bin:$PATH
+said=$("$tool" --quiet -w sink-connector-with-lifecycle componentize my_sink -p . -p vendor -o my-sink.wasm 2>&1) && exit
+# What is wrong with the sink, without the stack of the tool that found it.
+case $said in
+*"has no attribute 'Lifecycle'"*) echo 'build: no sink is registered: `@register` belongs above its class, in my_sink.py' ;;
+*AssertionError:*) printf '%s\n' "$said" | sed -e '1,/^AssertionError: /{s/^AssertionError: //p;d;}' -e '/^Caused by:$/,$d' ;;
+*) printf '%s\n' "$said" ;;
+esac >&2
+exit 1

@@ -74,8 +74,8 @@ class SettingsTest(unittest.TestCase):
             ('{"servers": [{"port": 1.5}]}', "expected an integer, got a number with a fraction"),
             ('{"servers": [{"prot": 1}]}', "settings: `servers[0]`: unknown key `prot`, expected `host`, `port`"),
             ('{"servers": {}}', "settings: `servers`: expected a list, got a table"),
-            ('{"servers": [], "mode": "both"}', "settings: `mode`: expected `insert` or `upsert`, got a string"),
-            ('{"servers": [], "level": "mid"}', "settings: `level`: expected `low` or `high`, got a string"),
+            ('{"servers": [], "mode": "both"}', "settings: `mode`: expected `insert` or `upsert`, got another string"),
+            ('{"servers": [], "level": "mid"}', "settings: `level`: expected `low` or `high`, got another string"),
             ('{"servers": [], "limits": {"a": "b"}}', "settings: `limits.a`: expected an integer, got a string"),
             ('{"servers": [], "token": 5}', "settings: `token`: expected a string, got an integer"),
         ]:

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Attributes, Error, Result,
     bindings::danube::sink::records::{Payload, SinkRecord},
-    json,
+    json, settings,
 };
 
 /// A schema of Danube's registry, as records refer to it.
@@ -108,7 +108,7 @@ impl Record {
     }
 
     fn unfit(&self, error: &serde_json::Error) -> Error {
-        Error::rejected(format!("payload of {}: {error}", self.id()))
+        Error::rejected(format!("payload of {}: {}", self.id(), settings::without_value(&error.to_string())))
     }
 
     /// Which form the payload has.
@@ -243,8 +243,7 @@ mod tests {
     #[test]
     fn a_payload_that_does_not_fit_is_bad_data() {
         let record = RecordBuilder::json(r#"{"id": -1, "customer": "Ada"}"#).partition(3).offset(9).build();
-        let expected =
-            "payload of /default/test-part-3@9: invalid value: integer `-1`, expected u64 at line 1 column 9";
+        let expected = "payload of /default/test-part-3@9: invalid value: integer, expected u64 at line 1 column 9";
         assert_eq!(record.as_type::<Order<'_>>(), Err(Error::rejected(expected)));
     }
 

@@ -98,6 +98,10 @@ fn in_a_batch(error: guest::Error, cut_short: bool) -> ProcessError {
 }
 
 fn in_a_call(error: guest::Error) -> ProcessError {
+    if let guest::Error::Trap { backtrace, .. } = &error {
+        // Functions have names of the component's choice: escaped. Most builds leave numbers of them.
+        tracing::debug!(?backtrace, "where the guest crashed");
+    }
     match error {
         guest::Error::Retryable { reason, after } => ProcessError::Retryable { reason, after },
         guest::Error::Rejected { reason } => ProcessError::Rejected { reason },

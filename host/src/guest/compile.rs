@@ -157,3 +157,26 @@ fn read_up_to(file: File, limit: u64) -> io::Result<Option<Bytes>> {
     file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     Ok((content.len() as u64 <= limit).then(|| content.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::logging::capture::Capture;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_long_is_shown_after_two_seconds_and_then_every_three() {
+        let log = Capture::start();
+        let shown = async |time| {
+            let waited = tokio::time::timeout(time, say_how_long("sink.wasm", 18_660_000)).await;
+            assert!(waited.is_err());
+            log.lines_with("compiling").len()
+        };
+        assert_eq!(shown(Duration::from_millis(1900)).await, 0, "most compilations are done by then");
+        assert_eq!(shown(Duration::from_secs(9)).await, 3);
+        let lines = log.lines_with("compiling");
+        for (line, time) in lines.iter().zip(["2s", "5s", "8s"]) {
+            let said = format!("compiling 18.7 MB, {time} so far component=\"sink.wasm\"");
+            assert!(line.contains(PROGRESS) && line.ends_with(&said), "{line}");
+        }
+    }
+}

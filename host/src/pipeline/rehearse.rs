@@ -141,9 +141,16 @@ pub(crate) async fn rehearse(
     }
     let calls = watched.calls;
     let mut retries = retries(&calls);
-    let ended = places.iter().map(|place| Ended {
-        outcome: ends.remove(place).unwrap_or(Outcome::Unsettled),
-        retries: retries.remove(place).unwrap_or_default(),
+    let ended = places.iter().map(|place| {
+        let retries = retries.remove(place).unwrap_or_default();
+        let outcome = match ends.remove(place).unwrap_or(Outcome::Unsettled) {
+            // A lane parks for one reason; what was said of each of its records may be another.
+            Outcome::Retry { reason } => {
+                Outcome::Retry { reason: retries.last().map_or(reason, |last| last.reason.clone()) }
+            }
+            outcome @ (Outcome::Written | Outcome::Rejected { .. } | Outcome::Unsettled) => outcome,
+        };
+        Ended { outcome, retries }
     });
     let ended = ended.collect();
     (end, ended, calls)

@@ -38,6 +38,18 @@ pub(super) async fn statuses_mean_what_they_mean(language: Language) {
     assert!(report.stopped().contains("http://127.0.0.1:9/there"), "{}", report.happened);
 }
 
+/// Where the engine has `fetch` and waits for promises.
+pub(super) async fn fetch_is_waited_for(language: Language) {
+    let records = ["{}", r#"{"fetch":true}"#, "{}", "{}"];
+    let said = json!([{ "index": 1, "reject": "bad: ü" }, { "index": 2, "retry": "later" }]);
+    let trial = Trial::new(language).await.records(records);
+    let trial = trial.reply(&json!({ "status": 503, "body": "busy" })).reply(&json!({ "body": said }));
+    let report = trial.run().await;
+    assert_eq!(report.outcomes(), ["written", "rejected", "written", "written"], "{}", report.log);
+    assert_eq!((report.reason(1), report.retries(2).len()), ("bad: ü", 2));
+    assert_eq!(report.retries(3), [json!({ "reason": "fetch: status 503: busy" })]);
+}
+
 pub(super) async fn a_pause_is_asked_for(language: Language) {
     let busy = json!({ "status": 503, "headers": { "retry-after": "7" }, "body": "busy" });
     let report = Trial::new(language).await.records(numbered(2)).reply(&busy).run().await;

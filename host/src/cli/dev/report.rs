@@ -77,8 +77,14 @@ impl Summary {
             }
             Some(problem) => {
                 eprintln!("error: {problem}");
-                if arrived.requests == 0 && expect_arrival && acknowledged > 0 {
-                    eprintln!("help: nothing came to the receiver; for a sink that writes elsewhere use --expect acks");
+                if expect_arrival && acknowledged > 0 {
+                    if arrived.requests == 0 {
+                        eprintln!(
+                            "help: nothing came to the receiver; for a sink that writes elsewhere use --expect acks"
+                        );
+                    } else if !comparison.changed.is_empty() {
+                        eprintln!("help: for a sink that writes records in a form of its own use --expect acks");
+                    }
                 }
                 false
             }

@@ -129,7 +129,8 @@ const C_COMPILER: Need = Need {
         ask("python3", &["-m", "ziglang", "version"]),
     ],
     least: None,
-    install: "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32, or pip install ziglang==0.17.1",
+    install: "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32, or \
+              python3 -m venv ~/.zig && ~/.zig/bin/pip install ziglang==0.17.1 && . ~/.zig/bin/activate",
 };
 
 impl Need {
