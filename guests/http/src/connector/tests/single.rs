@@ -138,6 +138,21 @@ fn a_record_that_makes_no_url_is_rejected_alone() {
 }
 
 #[test]
+fn a_record_whose_url_no_path_covers_stops_nobody() {
+    let granted = |request: &Request| match request.url().contains("%2F") {
+        true => Err(http::Error::Denied("it is not granted".to_owned())),
+        false => Ok(Response::new(200)),
+    };
+    let mut rig = single("Shared", granted);
+    let outcomes = rig.deliver(&["1", "\"../a\"", "2"]).expect("the others are written");
+    let reason = "servers differ in what the path of its URL means, so that the grant's path does not cover it";
+    assert_eq!(summary(&outcomes), [(1, false, reason)]);
+    // Where nothing in the record accounts for it, the grant is what is wrong.
+    let mut rig = single("Shared", |_| Err(http::Error::Denied("it is not granted".to_owned())));
+    assert!(rig.deliver(&["1"]).is_err_and(|error| error.is_fatal()));
+}
+
+#[test]
 fn headers_have_what_the_record_has() {
     let settings = json!({
         "url": "http://h/{field:id}", "format": "single", "record_headers": { "X-Who": "{field:who.name}/{key}" },
