@@ -1,8 +1,12 @@
-//! The `http` sink against an endpoint: tokens, signatures, templates, and outcomes of single records.
+//! The `http` sink against an endpoint: tokens, signatures, templates, outcomes of single records, and an endpoint that is
+//! killed again and again.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use danube_wasm_tests::{
@@ -11,7 +15,11 @@ use danube_wasm_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::{distinct_numbers, numbered};
+use crate::{distinct_numbers, numbered, numbers, order::walk};
+
+/// How often the endpoint is killed, and how many records are published meanwhile.
+const KILLS: usize = 10;
+const RECORDS: usize = 400;
 
 fn set(connector: Connector, key: &str, value: &Value) -> Connector {
     connector.set(key, toml::Value::try_from(value).unwrap())
@@ -115,4 +123,74 @@ async fn one_bad_item_of_a_bulk_answer_costs_one_record() {
     let fives = requests.iter().flat_map(Request::records).filter(|record| record["n"] == 5).count();
     let others = requests.iter().flat_map(Request::records).filter(|record| record["n"] != 5).count();
     assert_eq!((fives, others), (2, 9), "only the busy one came again");
+}
+
+#[tokio::test]
+async fn a_record_whose_url_no_grant_covers_costs_itself_only() {
+    let rig = Rig::start().await;
+    let (topic, mut dead_letters) = (rig.topic().await, rig.dead_letters().await);
+    let grant = json!([{ "url": rig.endpoint.url(), "methods": ["POST"], "path": "/ingest" }]);
+    let connector = set(single(&rig, &topic), "capabilities.http", &grant)
+        .set("settings.url", format!("{}/ingest/{{field:n}}", rig.endpoint.url()))
+        .set("dead_letter.topic", dead_letters.topic())
+        .mapping("batch_size", 10);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    let long = format!(r#"{{"n":"{}"}}"#, "u".repeat(20_000));
+    let hostile = [r#"{"n":"../admin"}"#, r#"{"n":"%2e%2e"}"#, r#"{"n":".."}"#, &long];
+    rig.publish_unseen(&topic, [&[r#"{"n":1}"#][..], &hostile, &[r#"{"n":2}"#]].concat()).await;
+    let mut refused = Vec::new();
+    for _ in hostile {
+        refused.push(dead_letters.next().await.payload);
+    }
+    refused.sort_unstable();
+    let mut expected = hostile.map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(refused, expected);
+    host.until_acknowledged(&connector, 6).await;
+    let mut paths: Vec<_> = rig.endpoint.requests().into_iter().map(|request| request.path).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/ingest/1", "/ingest/2"]);
+}
+
+/// A load during which the endpoint is killed and comes back, with requests under way. Gives what it took, in order and
+/// repeats included.
+async fn endpoint_killed(format: &str, kind: &str) -> Vec<u64> {
+    let rig = Rig::start().await;
+    let topic = rig.topic().await;
+    let connector = rig.http(&topic).set("settings.format", format);
+    let connector = connector.mapping("subscription_type", kind).mapping("batch_size", 20);
+    let host = rig.run(std::slice::from_ref(&connector)).await;
+    let kill = async {
+        for kill in 0..KILLS {
+            rig.endpoint.until_records(RECORDS * kill / KILLS + 1).await;
+            rig.endpoint.go_down().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            rig.endpoint.come_back().await;
+        }
+    };
+    tokio::join!(rig.publish(&topic, numbered(RECORDS)), kill);
+    rig.endpoint.until_records(RECORDS).await;
+    host.until_acknowledged(&connector, RECORDS as u32).await;
+    assert_eq!(host.stop().await.failed(), 0);
+    let records = rig.endpoint.records();
+    println!("{format}, {kind}: {RECORDS} records, {KILLS} kills, {} doubled", records.len() - RECORDS);
+    assert_eq!(distinct_numbers(&records), Vec::from_iter(0..RECORDS as u64), "{format}, {kind}: lost");
+    numbers(&records)
+}
+
+#[tokio::test]
+async fn no_record_is_lost_when_the_endpoint_is_killed_ten_times() {
+    tokio::join!(
+        endpoint_killed("json_array", "Shared"),
+        endpoint_killed("ndjson", "Shared"),
+        endpoint_killed("single", "Shared")
+    );
+}
+
+#[tokio::test]
+async fn the_order_is_kept_when_the_endpoint_is_killed_ten_times() {
+    for format in ["json_array", "single"] {
+        let written = endpoint_killed(format, "Exclusive").await;
+        assert_eq!(walk(&written, &Vec::from_iter(0..RECORDS as u64)), None, "{format}");
+    }
 }

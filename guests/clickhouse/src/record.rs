@@ -62,6 +62,7 @@ impl Layout {
         row.push(b'{');
         match &self.columns {
             Columns::Mapped(columns) => {
+                document.require_fields(columns.iter().map(|column| &column.source))?;
                 for Column { name, source, data_type } in columns {
                     let value = if *source == Source::PublishTime {
                         publish_time(record, data_type)

@@ -9,7 +9,8 @@ use crate::{
     number::{decimal, integer},
 };
 
-/// The years that text for `Date` and `DateTime` may have, and for their wide kin. The server bends others without a word.
+/// The years that text for `Date` and `DateTime` may have, and for their wide kin. The server bends others without a word, as it
+/// does with a 30th of February or a month 13.
 const NARROW_DATES: std::ops::RangeInclusive<u32> = 1970..=2148;
 const TIMES: std::ops::RangeInclusive<u32> = 1970..=2105;
 const WIDE: std::ops::RangeInclusive<u32> = 1900..=2299;
@@ -141,14 +142,38 @@ fn truth(value: &Value<'_>) -> Result<&'static [u8], String> {
     }
 }
 
-/// Text that begins with a year which the column can hold. The server reads the rest.
+/// Text of a date that there is, in a year which the column can hold. What is written otherwise is the server's to read.
 fn written_date<'a>(value: &'a Value<'_>, years: std::ops::RangeInclusive<u32>) -> Result<&'a str, String> {
     let Value::Text(text) = value else { return Err("it is no text such as 2024-01-31".to_owned()) };
-    match text.split_once('-') {
-        Some((year, _)) if year.parse().is_ok_and(|year| !years.contains(&year)) => {
-            Err(format!("its year is not between {} and {}", years.start(), years.end()))
-        }
-        Some(_) | None => Ok(text),
+    let Some((year, rest)) = text.split_once('-') else { return Ok(text) };
+    let Ok(year) = year.parse() else { return Ok(text) };
+    if !years.contains(&year) {
+        return Err(format!("its year is not between {} and {}", years.start(), years.end()));
+    }
+    let (date, time) = rest.split_once(['T', 't', ' ']).unwrap_or((rest, ""));
+    if let Some((month, day)) = date.split_once('-')
+        && let (Ok(month), Ok(day)) = (month.parse(), day.parse())
+        && !(1..=days_of(year, month)).contains(&day)
+    {
+        return Err("there is no such date".to_owned());
+    }
+    let clock = time.split(':').map(|part| part.get(..2).and_then(|digits| digits.parse().ok()).unwrap_or(0));
+    // The last minute may have a second more.
+    if clock.zip([23, 59, 60]).any(|(part, last): (u32, u32)| part > last) {
+        return Err("there is no such time of day".to_owned());
+    }
+    Ok(text)
+}
+
+/// How many days a month has; none if there is no such month.
+fn days_of(year: u32, month: u32) -> u32 {
+    let is_leap_year = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap_year => 29,
+        2 => 28,
+        _ => 0,
     }
 }
 
@@ -226,6 +251,8 @@ mod tests {
             ("1", "Bool", "true"),
             ("1700000000", "DateTime", "1700000000"),
             (r#""2024-01-31T12:00:00Z""#, "DateTime", r#""2024-01-31T12:00:00Z""#),
+            (r#""2024-02-29T23:59:60.5+02:00""#, "DateTime64(3)", r#""2024-02-29T23:59:60.5+02:00""#),
+            (r#""2000-02-29 1:05""#, "DateTime", r#""2000-02-29 1:05""#),
             ("1.5", "DateTime64(3)", r#""0000000001.5""#),
             (r#""2024-01-31""#, "Date", r#""2024-01-31""#),
             ("[1, [2]]", "JSON", "[1, [2]]"),
@@ -251,6 +278,12 @@ mod tests {
             ("1e39", "Float32", "it is no number that Float32 can hold"),
             (r#""2300-01-01""#, "DateTime", "its year is not between 1970 and 2105"),
             (r#""1969-12-31""#, "Date", "its year is not between 1970 and 2148"),
+            (r#""2024-02-30 00:00:00""#, "DateTime", "there is no such date"),
+            (r#""2023-02-29""#, "Date", "there is no such date"),
+            (r#""2024-13-01T00:00:00Z""#, "DateTime64(3)", "there is no such date"),
+            (r#""2024-01-00""#, "Date", "there is no such date"),
+            (r#""2024-01-31 24:00:00""#, "DateTime", "there is no such time of day"),
+            (r#""2024-01-31T12:60:00+02:00""#, "DateTime64(3)", "there is no such time of day"),
             ("4294967296", "DateTime", "it is out of the range of UInt32"),
             (
                 "1700000000000001",

@@ -134,6 +134,39 @@ impl<'a> Document<'a> {
         Ok(fields.map(|(name, raw)| (name.as_ref(), Value::parse(raw.get()).map_err(|error| self.unfit(&error)))))
     }
 
+    /// Sees that a row of these sources would hold something of the payload.
+    ///
+    /// # Errors
+    ///
+    /// `Rejected` when some of them are fields, none is the payload itself, and the payload is nothing that could have fields:
+    /// a row of metadata would pass for the record.
+    pub fn require_fields<'s>(&self, sources: impl Iterator<Item = &'s Source>) -> Result<()> {
+        if self.json().is_some_and(|json| json.starts_with(['{', '['])) {
+            return Ok(());
+        }
+        let mut takes_fields = false;
+        for source in sources {
+            match source {
+                Source::Payload => return Ok(()),
+                Source::Field(_) => takes_fields = true,
+                Source::Topic
+                | Source::Partition
+                | Source::Offset
+                | Source::Id
+                | Source::PublishTime
+                | Source::Producer
+                | Source::Key
+                | Source::Attribute(_)
+                | Source::Attributes => {}
+            }
+        }
+        if takes_fields {
+            let id = self.record.id();
+            return Err(Error::rejected(format!("payload of {id}: neither a JSON object nor an array")));
+        }
+        Ok(())
+    }
+
     fn payload(&self) -> Result<Value<'a>> {
         match (self.record.kind(), self.record.text()) {
             (PayloadKind::Json, Some(json)) => Value::parse(json).map_err(|error| self.unfit(&error)),
@@ -346,6 +379,29 @@ mod tests {
         let record = json(r#"{"a": "\ud800"}"#);
         let failed = Document::new(&record).value(&Source::Field("a".parse().expect("it is a path")));
         assert!(failed.is_err_and(|error| error.is_rejected()));
+    }
+
+    #[test]
+    fn a_payload_without_fields_makes_no_row_of_metadata() {
+        let sources = |written: &[&str]| -> Vec<Source> {
+            written.iter().map(|source| source.parse().expect("the source is valid")).collect()
+        };
+        let require = |record: &Record, written| Document::new(record).require_fields(sources(written).iter());
+        let without = [
+            RecordBuilder::text("{\"n\":NaN}").build(),
+            RecordBuilder::binary([0xff]).build(),
+            RecordBuilder::text("").build(),
+            json("7"),
+            json(" null"),
+        ];
+        for record in &without {
+            assert!(require(record, &["a", "@id"]).is_err_and(|error| error.is_rejected()));
+            assert_eq!(require(record, &["a", "@payload"]), Ok(()), "the row has all of it");
+            assert_eq!(require(record, &["@id", "@offset"]), Ok(()), "nothing of it is wanted");
+        }
+        for record in [json(" {}"), json("[]")] {
+            assert_eq!(require(&record, &["a", "@id"]), Ok(()), "a field may be missing");
+        }
     }
 
     #[test]

@@ -171,7 +171,8 @@ fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
         let timeout = time.timeout();
         let requests = requests.into_iter().map(|request| request.timeout(timeout)).collect();
         let answers = time.spend(|| wire::send_all(target, requests));
-        let verdicts: Vec<_> = answers.into_iter().map(|answer| answer.verdict().map(drop)).collect();
+        let of = |(index, answer): (&usize, Answer)| verdict(target, &batch.records()[*index], answer);
+        let verdicts: Vec<_> = sent.iter().zip(answers).map(of).collect();
         let setback = Setback::of_round(&verdicts).or_else(|| Setback::of_time(&time));
         sent.into_iter().zip(verdicts).try_for_each(|(index, verdict)| waves.set(index, verdict))?;
         if let Some(setback) = setback {
@@ -180,6 +181,16 @@ fn send_one_by_one(target: &Target, batch: &Batch) -> Result<Outcomes> {
             return if all_to_retry { Err(setback.into()) } else { Ok(outcomes) };
         }
     }
+}
+
+/// What became of a record that went by itself.
+fn verdict(target: &Target, record: &Record, answer: Answer) -> Result<()> {
+    if matches!(answer, Answer::Denied(_)) && target.url.is_ambiguous(record) {
+        // One record must not stop the others, nor have the grant widened for it.
+        let reason = "servers differ in what the path of its URL means, so that the grant's path does not cover it";
+        return Err(Error::rejected(reason));
+    }
+    answer.verdict().map(drop)
 }
 
 /// The next requests and the positions of their records. A record that makes no request has its outcome at once.

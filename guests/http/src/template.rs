@@ -8,6 +8,9 @@ use sink_common::{Document, Path, Source, Value};
 /// All but the characters that mean the same encoded and plain.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The longest URL that the host sends, in bytes.
+const URL_LIMIT: usize = 16 << 10;
+
 const KNOWN: &str =
     "`{topic}`, `{topic_name}`, `{partition}`, `{offset}`, `{key}`, `{attribute:NAME}` or `{field:PATH}`";
 
@@ -99,8 +102,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// `Rejected` when the record has no value for a place, or one that would lead elsewhere; `Fatal` when its topic has
-    /// no partitions and the template wants one.
+    /// `Rejected` when the record has no value for a place, one that would lead elsewhere or one that is too long; `Fatal` when
+    /// its topic has no partitions and the template wants one.
     pub(crate) fn fill(&self, record: &Record) -> Result<String> {
         let mut url = String::new();
         for part in &self.parts {
@@ -112,7 +115,24 @@ impl Template {
         if self.is_per_record() && has_dot_segment(&url) {
             return Err(Error::rejected(format!("`{url}` would lead out of the path in the settings")));
         }
+        if self.is_per_record() && url.len() > URL_LIMIT {
+            return Err(Error::rejected(format!("its URL would have {} bytes, more than {URL_LIMIT}", url.len())));
+        }
         Ok(url)
+    }
+
+    /// Whether a value of this record's in the path means one thing to some servers and another to others, however it is
+    /// encoded. The host sends no such URL where the grant has a path.
+    pub(crate) fn is_ambiguous(&self, record: &Record) -> bool {
+        let is_before_query = |part: &&Part| part.literal().is_none_or(|text| !text.contains('?'));
+        self.parts.iter().take_while(is_before_query).any(|part| match part {
+            Part::Place(place @ (Place::Key | Place::Attribute(_) | Place::Field(_))) => {
+                let differs = |c: char| matches!(c, '/' | '\\' | '%') || c.is_ascii_control();
+                place.value(record).is_ok_and(|value| value.contains(differs))
+            }
+            // Were these refused, all records would be.
+            Part::Place(Place::Topic | Place::TopicName | Place::Partition | Place::Offset) | Part::Literal(_) => false,
+        })
     }
 }
 
@@ -275,6 +295,25 @@ mod tests {
             Ok("http://h/in/..%2Fadmin")
         );
         assert_eq!(fill("http://h/?k={key}", record().routing_key("..")).as_deref(), Ok("http://h/?k=.."));
+    }
+
+    #[test]
+    fn a_url_has_a_length_that_the_host_sends() {
+        let filled = |length: usize| fill("http://h/{key}", record().routing_key("x".repeat(length)));
+        assert!(filled(URL_LIMIT - "http://h/".len()).is_ok());
+        assert!(filled(URL_LIMIT).is_err_and(|error| error.is_rejected()));
+    }
+
+    #[test]
+    fn a_record_is_known_whose_path_servers_read_in_different_ways() {
+        let is_ambiguous = |template: &str, key: &str| {
+            Template::parse(template).expect("the template is valid").is_ambiguous(&record().routing_key(key).build())
+        };
+        for key in ["../admin", "a\\b", "%2e", "a\0", "\u{7f}"] {
+            assert!(is_ambiguous("http://h/in/{key}?t={topic}", key), "{key:?}");
+            assert!(!is_ambiguous("http://h/in/{topic}?k={key}", key), "{key:?} in the query");
+        }
+        assert!(!is_ambiguous("http://h/in/{key}", "a b.c;d?e#f é"));
     }
 
     #[test]

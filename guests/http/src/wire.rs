@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Written(Response),
     /// Fewer records in a request may help.
     TooLarge(Error),
+    /// The host has not sent it: it is not granted.
+    Denied(Error),
     /// Anything else.
     Failed(Error),
 }
@@ -55,6 +57,7 @@ impl Answer {
         let response = match answer {
             Ok(response) => response,
             Err(error @ http::Error::RequestTooLarge(_)) => return Self::TooLarge(error.into()),
+            Err(error @ http::Error::Denied(_)) => return Self::Denied(error.into()),
             Err(error) => return Self::Failed(error.into()),
         };
         match response.check_status() {
@@ -70,7 +73,7 @@ impl Answer {
     pub(crate) fn verdict(self) -> Result<Response, Error> {
         match self {
             Self::Written(response) => Ok(response),
-            Self::TooLarge(error) | Self::Failed(error) => Err(error),
+            Self::TooLarge(error) | Self::Denied(error) | Self::Failed(error) => Err(error),
         }
     }
 }

@@ -41,7 +41,7 @@ impl From<tokio_postgres::Error> for Failure {
                 suspect: suspect(refused),
                 broken: matches!(refused.severity(), "FATAL" | "PANIC"),
             },
-            None => Self::lost(format!("connection: {}", chain(&error))),
+            None => Self::lost(chain(&error)),
         }
     }
 }

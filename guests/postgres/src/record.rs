@@ -44,9 +44,8 @@ impl Row {
     pub(crate) fn of(record: &Record, columns: &[Column], delete: Option<&Delete>) -> Result<Self> {
         let is_deleted = delete.is_some_and(|delete| delete.applies(record));
         let document = Document::new(record);
-        if !is_deleted && !has_fields(record) && columns.iter().all(|column| matches!(column.source, Source::Field(_)))
-        {
-            return Err(Error::rejected(format!("payload of {}: neither a JSON object nor an array", record.id())));
+        if !is_deleted {
+            document.require_fields(columns.iter().map(|column| &column.source))?;
         }
         let cell = |column: &Column| {
             if is_deleted && !column.is_key {
@@ -73,11 +72,6 @@ impl Delete {
             Self::Attribute { name, equals } => record.attributes().get(name) == Some(equals),
         }
     }
-}
-
-fn has_fields(record: &Record) -> bool {
-    record.kind() == PayloadKind::Json
-        && record.text().is_some_and(|text| text.trim_ascii_start().starts_with(['{', '[']))
 }
 
 fn no_key(Column { source, .. }: &Column, is_deleted: bool) -> String {

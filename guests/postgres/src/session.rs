@@ -137,7 +137,7 @@ impl Wire {
         let done = block_on(timeout(limit, beside)).unwrap_or_else(|elapsed| Err(Failure::lost(elapsed.to_string())));
         match (done, ended) {
             // What the work saw of it is only that it is gone.
-            (Err(failure), Some(why)) if failure.broken => Err(Failure::lost(format!("connection: {why}"))),
+            (Err(failure), Some(why)) if failure.broken => Err(Failure::lost(why.as_str())),
             (done, _) => done,
         }
     }
@@ -156,7 +156,7 @@ fn poll_connection(
         && let Poll::Ready(end) = connection.as_mut().poll(context)
     {
         *ended = Some(match end {
-            Ok(()) => "closed".to_owned(),
+            Ok(()) => "connection closed".to_owned(),
             Err(error) => Failure::from(error).error.reason().to_owned(),
         });
     }

@@ -1,6 +1,6 @@
 //! A target held against its table: what is written and by which statements, or how the two differ.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::collections::BTreeSet;
 
 use danube_sink::Error;
 use sink_common::{Dialect, Source};
@@ -53,12 +53,11 @@ pub(super) async fn of(client: &Client, target: &Target) -> Result<Plan, Failure
 }
 
 fn missing(target: &Target) -> Error {
-    let mut reason = "there is no such table".to_owned();
-    let statement = create::proposed(target);
-    let statement = statement.map_or_else(String::new, |statement| format!(", or run: {statement}"));
-    // Writing to a string cannot fail.
-    let _ = write!(reason, "\nhelp: set `create = true` in the settings{statement}");
-    Error::fatal(reason)
+    let help = match create::proposed(target) {
+        Some(statement) => format!("set `create = true` in the settings, or run: {statement}"),
+        None => "create it, or set `create = true` and give each of `columns` its `type`".to_owned(),
+    };
+    Error::fatal(format!("there is no such table\nhelp: {help}"))
 }
 
 /// The columns that are written, or a line for each difference.
@@ -68,8 +67,9 @@ async fn columns(client: &Client, target: &Target, table: &Table) -> Result<Vec<
     for wanted in wanted(target, table) {
         let Some(actual) = table.columns.iter().find(|column| column.name == wanted.name) else {
             let names = table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-            let data_type = wanted.data_type.as_deref().or(create::usual_type(&wanted.source)).unwrap_or("?");
-            differences.push(format!("- {} {data_type}: the table has no such column, it has {names}", wanted.name));
+            let data_type = wanted.data_type.as_deref().or(create::usual_type(&wanted.source));
+            let data_type = data_type.map_or_else(String::new, |data_type| format!(" {data_type}"));
+            differences.push(format!("- {}{data_type}: the table has no such column, it has {names}", wanted.name));
             continue;
         };
         let shown = format!("{} {}", actual.name, actual.shown_type);

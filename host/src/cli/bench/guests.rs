@@ -1,6 +1,6 @@
 //! The components that are measured, built together with the host, and files for them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -12,6 +12,8 @@ use crate::{
 
 /// Takes records and does nothing with them.
 pub(super) const NULL: &[u8] = include_bytes!(env!("BUNDLED_NULL_GUEST"));
+const CLICKHOUSE: &[u8] = include_bytes!(env!("BUNDLED_CLICKHOUSE_GUEST"));
+const POSTGRES: &[u8] = include_bytes!(env!("BUNDLED_POSTGRES_GUEST"));
 
 /// A folder with the components in it.
 pub(super) struct Guests(TempDir);
@@ -35,8 +37,10 @@ impl Guests {
     /// Another folder with them, for files.
     pub(super) fn folder_of_its_own() -> Result<TempDir, Stop> {
         let folder = TempDir::new()?;
-        std::fs::write(folder.path().join("null.wasm"), NULL)?;
-        std::fs::write(folder.path().join("http.wasm"), BUNDLED)?;
+        for (name, component) in [("null", NULL), ("http", BUNDLED), ("clickhouse", CLICKHOUSE), ("postgres", POSTGRES)]
+        {
+            std::fs::write(folder.path().join(name).with_extension("wasm"), component)?;
+        }
         Ok(folder)
     }
 
@@ -44,14 +48,14 @@ impl Guests {
         self.0.path()
     }
 
-    /// Where the file of a connector would stand.
-    pub(super) fn file(&self, sink: &Sink<'_>) -> PathBuf {
-        self.folder().join(sink.name).with_extension("toml")
+    pub(super) fn config(&self, sink: &Sink<'_>) -> Result<Config, Stop> {
+        self.parse(sink.name, &sink.text())
     }
 
-    pub(super) fn config(&self, sink: &Sink<'_>) -> Result<Config, Stop> {
-        let file = self.file(sink);
-        Config::parse(&file, &sink.text(), &Environment::default()).map_err(|error| Stop::Usage(error.to_string()))
+    /// A connector whose file would be this text.
+    pub(super) fn parse(&self, name: &str, text: &str) -> Result<Config, Stop> {
+        let file = self.folder().join(name).with_extension("toml");
+        Config::parse(&file, text, &Environment::default()).map_err(|error| Stop::Usage(error.to_string()))
     }
 }
 

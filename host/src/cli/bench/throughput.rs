@@ -9,7 +9,8 @@ use super::{
     endpoint::Endpoint,
     guests::Sink,
     hosted::Hosted,
-    median, native,
+    native,
+    runs::Runs,
 };
 
 const BYTES: usize = 500;
@@ -90,49 +91,4 @@ pub(super) async fn http_once(
     let (host, ours) = bed.measure(records, BYTES, start).await?;
     host.stop().await?;
     Ok(ours)
-}
-
-/// Pairs of runs. The median of their ratios counts.
-#[derive(Debug, Default)]
-struct Runs {
-    ours: Vec<Drained>,
-    theirs: Vec<Drained>,
-}
-
-impl Runs {
-    fn add(&mut self, ours: Drained, theirs: Drained) {
-        self.ours.push(ours);
-        self.theirs.push(theirs);
-    }
-
-    fn figure(&self, key: &'static str, target: f64, what: &str) -> Figure {
-        let ratios = self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours.rate / theirs.rate).collect();
-        let of = |runs: &[Drained]| median(runs.iter().map(|run| run.rate).collect());
-        let what = format!("{what} ({:.0} over {:.0})", of(&self.ours), of(&self.theirs));
-        Figure::at_least(key, median(ratios), target, what)
-    }
-
-    /// Where the processor time goes.
-    fn costs(&self) -> [Figure; 4] {
-        let of = |runs: &[Drained], what: fn(&Drained) -> f64| median(runs.iter().map(what).collect());
-        let processor = |run: &Drained| run.processor;
-        [
-            Figure::plain(
-                "host_cpu_us_per_record",
-                of(&self.ours, processor),
-                "processor time of the host for each record; window 1000",
-            ),
-            Figure::plain("bare_cpu_us_per_record", of(&self.theirs, processor), "the same of the bare consumer"),
-            Figure::plain(
-                "broker_cpu_us_per_record",
-                of(&self.theirs, |run| run.broker),
-                "the same of the broker in memory, for the bare consumer",
-            ),
-            Figure::plain(
-                "broker_records_per_s",
-                of(&self.theirs, |run| run.rate),
-                "what the broker in memory gives a bare consumer",
-            ),
-        ]
-    }
 }

@@ -8,15 +8,13 @@ use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{BATCH, Pairs, Running, Source};
+use super::{BATCH, RECORDS, Runs, WINDOW, hosted, native};
 use crate::cli::{
     Stop,
-    bench::{Context, Figure, bare::Bare},
+    bench::{Context, Figure, bare::Bare, bed::Bed},
 };
 
-const COMPONENT: &[u8] = include_bytes!(env!("BUNDLED_CLICKHOUSE_GUEST"));
-
-const RECORDS: usize = 100_000;
+const NAME: &str = "bench-clickhouse";
 const TABLE: &str = "danube_bench";
 const CREATE: &str = "CREATE TABLE danube_bench (`order` String, customer String, city String, item String, note String) \
                       ENGINE = MergeTree ORDER BY tuple()";
@@ -89,28 +87,23 @@ fn rows(messages: &[StreamMessage]) -> anyhow::Result<Vec<u8>> {
 
 /// Rates of both, in turns.
 pub(super) async fn measure(context: &Context, url: &Url) -> Result<Figure, Stop> {
-    let (source, client) = (Source::new().await?, Client::new(url)?);
+    let (bed, client) = (Bed::in_memory(WINDOW).await?, Client::new(url)?);
     let records = context.records(RECORDS);
-    let mut pairs = Pairs::default();
-    for _ in 0..context.rounds() {
+    let mut runs = Runs::default();
+    for round in 0..context.rounds() {
+        context.progress.say(format_args!("clickhouse: round {} of {}", round + 1, context.rounds()));
         client.query(&format!("DROP TABLE IF EXISTS {TABLE}")).await?;
         client.query(CREATE).await?;
-        let (topic, producer) = source.topic().await?;
-        let native = tokio::spawn(client.clone().run(Bare::subscribe(source.url(), &topic).await?));
-        pairs.theirs.push(source.drain(&producer, records).await?);
-        native.abort();
-
-        let (topic, producer) = source.topic().await?;
-        let host = Running::start(context, COMPONENT, &file(&client, source.url(), &topic)).await?;
-        pairs.ours.push(source.drain(&producer, records).await?);
-        host.stop().await?;
+        let theirs = native(&bed, records, |consumer| client.clone().run(consumer)).await?;
+        let ours = hosted(context, &bed, records, NAME, |topic| file(&client, bed.url(), topic)).await?;
+        runs.add(ours, theirs);
         let written = client.query(&format!("SELECT count() FROM {TABLE}")).await?;
         if written != (2 * records).to_string() {
             return Err(anyhow::anyhow!("{written} rows were written, not {}", 2 * records).into());
         }
     }
     client.query(&format!("DROP TABLE {TABLE}")).await?;
-    Ok(pairs.figure("clickhouse_vs_native", "records/s of the ClickHouse sink, over a native one; batches of 1000"))
+    Ok(runs.plain("clickhouse_vs_native", "records/s of the ClickHouse sink, over a native one; batches of 1000"))
 }
 
 fn file(client: &Client, broker: &str, topic: &str) -> String {
@@ -121,11 +114,11 @@ fn file(client: &Client, broker: &str, topic: &str) -> String {
         [url.as_str(), username, password].map(|text| serde_json::Value::from(text).to_string());
     format!(
         r#"
-connector_name = "bench-clickhouse"
+connector_name = "{NAME}"
 danube_service_url = "{broker}"
 
 [component]
-path = "sink.wasm"
+path = "clickhouse.wasm"
 settings = "sink"
 
 [capabilities]

@@ -11,15 +11,13 @@ use tokio_postgres::{
 };
 use url::Url;
 
-use super::{BATCH, Pairs, Running, Source};
+use super::{BATCH, RECORDS, Runs, WINDOW, hosted, native};
 use crate::cli::{
     Stop,
-    bench::{Context, Figure, bare::Bare},
+    bench::{Context, Figure, bare::Bare, bed::Bed},
 };
 
-const COMPONENT: &[u8] = include_bytes!(env!("BUNDLED_POSTGRES_GUEST"));
-
-const RECORDS: usize = 100_000;
+const NAME: &str = "bench-postgres";
 const TABLE: &str = "danube_bench";
 const COLUMNS: &str = "\"order\", customer, city, item, note";
 
@@ -54,34 +52,29 @@ pub(super) async fn measure(context: &Context, url: &Url) -> Result<Vec<Figure>,
         (Mode::Upsert, "postgres_upsert_vs_native", "the same for upserts, over native ones"),
         (Mode::Once, "postgres_once_vs_native", "the same with `effectively_once`, over a native COPY without offsets"),
     ] {
-        figures.push(pairs(context, url, mode).await?.figure(key, what));
+        figures.push(turns(context, url, mode).await?.plain(key, what));
     }
     let database = connect(url).await?;
     database.batch_execute(&format!("DROP TABLE {TABLE}, {TABLE}_offsets")).await.context("cannot clear up")?;
     Ok(figures)
 }
 
-async fn pairs(context: &Context, url: &Url, mode: Mode) -> Result<Pairs, Stop> {
-    let (source, database) = (Source::new().await?, connect(url).await?);
+async fn turns(context: &Context, url: &Url, mode: Mode) -> Result<Runs, Stop> {
+    let (bed, database) = (Bed::in_memory(WINDOW).await?, connect(url).await?);
     let records = context.records(RECORDS);
-    let mut pairs = Pairs::default();
-    for _ in 0..context.rounds() {
+    let mut runs = Runs::default();
+    for round in 0..context.rounds() {
+        context.progress.say(format_args!("postgres, {mode:?}: round {} of {}", round + 1, context.rounds()));
         create(&database).await?;
-        let (topic, producer) = source.topic().await?;
-        let consumer = Bare::subscribe(source.url(), &topic).await?;
-        let native = tokio::spawn(native(consumer, connect(url).await?, mode));
-        pairs.theirs.push(source.drain(&producer, records).await?);
-        native.abort();
+        let client = connect(url).await?;
+        let theirs = native(&bed, records, |consumer| write(consumer, client, mode)).await?;
         check(&database, records).await?;
-
         create(&database).await?;
-        let (topic, producer) = source.topic().await?;
-        let host = Running::start(context, COMPONENT, &file(url, source.url(), &topic, mode)).await?;
-        pairs.ours.push(source.drain(&producer, records).await?);
-        host.stop().await?;
+        let ours = hosted(context, &bed, records, NAME, |topic| file(url, bed.url(), topic, mode)).await?;
         check(&database, records).await?;
+        runs.add(ours, theirs);
     }
-    Ok(pairs)
+    Ok(runs)
 }
 
 async fn connect(url: &Url) -> anyhow::Result<Client> {
@@ -108,7 +101,7 @@ async fn check(database: &Client, records: usize) -> anyhow::Result<()> {
 }
 
 /// The sink as its user would write it without the host: a batch after the other.
-async fn native(mut consumer: Bare, database: Client, mode: Mode) -> anyhow::Result<()> {
+async fn write(mut consumer: Bare, database: Client, mode: Mode) -> anyhow::Result<()> {
     let copy = format!("COPY {TABLE} ({COLUMNS}) FROM STDIN BINARY");
     let copy = database.prepare(&copy).await?;
     let upsert = database
@@ -161,11 +154,11 @@ fn file(url: &Url, broker: &str, topic: &str, mode: Mode) -> String {
     };
     format!(
         r#"
-connector_name = "bench-postgres"
+connector_name = "{NAME}"
 danube_service_url = "{broker}"
 
 [component]
-path = "sink.wasm"
+path = "postgres.wasm"
 settings = "sink"
 
 [capabilities]
