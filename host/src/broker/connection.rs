@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use danube_client::{BrokerAddress, DanubeClient, RetryManager, SchemaInfo as RegisteredSchema};
@@ -25,6 +25,9 @@ use crate::capability::tls::{self, TlsVersion};
 
 /// How long one call to the broker may take before it counts as unavailable.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a token that was read from a file is taken for the one that stands there.
+const TOKEN_HOLDS: Duration = Duration::from_secs(1);
 
 /// Where the broker is and what it wants to see.
 #[derive(Debug, Clone)]
@@ -51,7 +54,7 @@ pub struct TlsOptions {
 pub enum Token {
     /// A fixed value.
     Fixed(SecretString),
-    /// A file that is read again for every request, because something else renews it.
+    /// A file that is read again every second while there are requests, because something else renews it.
     File(PathBuf),
 }
 
@@ -100,11 +103,8 @@ impl Broker {
             Some(Token::Fixed(token)) => builder.with_token(token.expose_secret()),
             Some(Token::File(path)) => {
                 read_token(path)?;
-                let path = path.clone();
-                builder.with_token_supplier(move || {
-                    // The broker refuses a request without a token, and says so.
-                    read_token(&path).inspect_err(|error| tracing::warn!(%error)).unwrap_or_default()
-                })
+                let file = TokenFile { path: path.clone(), read: Mutex::default() };
+                builder.with_token_supplier(move || file.token())
             }
         };
         let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;
@@ -256,6 +256,27 @@ impl TlsOptions {
             None => format!("the CA certificate {}", self.ca_cert.display()),
             Some((cert, key)) => {
                 format!("one of {}, {}, {}", self.ca_cert.display(), cert.display(), key.display())
+            }
+        }
+    }
+}
+
+/// A token that something else renews. It goes with every acknowledgement, so that it is not read for each of them.
+struct TokenFile {
+    path: PathBuf,
+    read: Mutex<Option<(Instant, String)>>,
+}
+
+impl TokenFile {
+    fn token(&self) -> String {
+        let read = &mut *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Some((since, token)) if since.elapsed() < TOKEN_HOLDS => token.clone(),
+            _ => {
+                // The broker refuses a request without a token, and says so.
+                let token = read_token(&self.path).inspect_err(|error| tracing::warn!(%error)).unwrap_or_default();
+                *read = Some((Instant::now(), token.clone()));
+                token
             }
         }
     }

@@ -229,6 +229,7 @@ fn framed(message: &impl Message) -> Result<Bytes, Status> {
     Ok(framed.freeze())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it so")]
 fn lost(error: h2::Error) -> Status {
     Status::unavailable(with_causes(&error))
 }
