@@ -88,7 +88,7 @@ impl Gate {
         let origin = target.origin();
         match error {
             DialError::Resolve(reason) => Error::Connect(format!("can't resolve the host of `{origin}`: {reason}")),
-            DialError::Connect(reason) => Error::Connect(format!("`{origin}`: {reason}")),
+            DialError::Connect(reason) => Error::Connect(format!("no connection to `{origin}`: {reason}")),
             DialError::Tls(reason) => Error::Tls(format!("no TLS session with `{origin}`: {reason}")),
             DialError::Full { limit, within } => Error::Connect(format!(
                 "no connection to `{origin}` within {within:?}: the connector has {limit} open already (limits.http_connections)"

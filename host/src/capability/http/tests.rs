@@ -349,7 +349,7 @@ async fn connection_failures_are_told_apart() {
     let large = format!("{head}x: {}\r\n\r\n", "y".repeat(70_000));
     type Expected = fn(&Error) -> bool;
     let table: [(String, Expected); 7] = [
-        (refused, |error| matches!(error, Error::Connect(text) if text.contains("can't connect"))),
+        (refused, |error| matches!(error, Error::Connect(text) if text.contains("no connection to"))),
         (raw("").await, |error| matches!(error, Error::Connect(text) if text.contains("broke before the response"))),
         (raw("SSH-2.0-OpenSSH_9.2\r\n").await, |error| matches!(error, Error::Protocol(_))),
         (raw(&format!("{head}content-length: 10\r\n\r\nfive!")).await, |error| matches!(error, Error::Protocol(_))),

@@ -70,7 +70,7 @@ async fn a_request_that_is_too_large_is_told_from_an_invalid_one() {
     assert!(matches!(&large, Error::Retryable { reason, .. } if reason == expected), "{large:?}");
     // The limit itself goes out, to a port where nobody listens.
     let fits = outcome("http://127.0.0.1:1/", "12345678", grants(), None).await;
-    assert!(matches!(&fits, Error::Fatal { reason } if reason.contains("can't connect")), "{fits:?}");
+    assert!(matches!(&fits, Error::Fatal { reason } if reason.contains("no connection to")), "{fits:?}");
     let invalid = outcome("nowhere", "", grants(), None).await;
     assert!(matches!(&invalid, Error::Fatal { .. }), "{invalid:?}");
     let denied = outcome("http://127.0.0.1:2/", "123456789", grants(), None).await;
