@@ -39,16 +39,14 @@ fn decode(criterion: &mut Criterion) {
 }
 
 fn ledger(criterion: &mut Criterion) {
-    let runtime = Runtime::new().expect("a runtime starts");
-    let _inside = runtime.enter();
-    let books = runtime.block_on(Books::new()).expect("nothing is connected");
+    let books = Books::default();
     let (payload, mut next) = (Bytes::from(document()), 0);
     let mut group = criterion.benchmark_group("ledger");
     group.throughput(Throughput::Elements(RECORDS));
     group.bench_function("take and settle", |bencher| {
         let fresh = || {
             next += RECORDS;
-            books.deliveries(next - RECORDS..next, &payload)
+            Books::deliveries(next - RECORDS..next, &payload)
         };
         bencher.iter_batched_ref(fresh, |deliveries| books.settle(deliveries), BatchSize::LargeInput);
     });

@@ -107,9 +107,9 @@ impl Delivery {
     }
 }
 
-impl Broker {
+impl Delivery {
     /// Records that no broker sent, to measure what they cost.
-    pub(crate) fn made_up(&self, offsets: Range<u64>, payload: &Bytes) -> Vec<Delivery> {
+    pub(crate) fn made_up(offsets: Range<u64>, payload: &Bytes) -> Vec<Self> {
         let answers = Answers(Arc::new(Port::Nobody));
         let record = |topic_offset| {
             let msg_id = MsgId { topic_offset, topic_name: "/default/t".to_owned(), ..MsgId::default() };
@@ -120,7 +120,7 @@ impl Broker {
                 producer_name,
                 ..StreamMessage::default()
             };
-            Delivery::new(message, None, &answers)
+            Self::new(message, None, &answers)
         };
         offsets.filter_map(record).collect()
     }

@@ -100,9 +100,7 @@ impl Link {
         stream.send_data(last, true).map_err(lost)?;
         Ok(answer.await.map_err(lost)?.map(Answer))
     }
-}
 
-impl Link {
     /// A call whose answer says no more than that it was done. It is what tonic's client does, for much less of a
     /// processor's time.
     pub(super) async fn tell(&self, path: &'static str, message: tonic::Request<impl Message>) -> Result<(), Status> {
