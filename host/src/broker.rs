@@ -1,7 +1,6 @@
 //! Danube, as the rest of the host sees it: subscribe, answer, look schemas up, publish dead letters.
-//! danube-client looks topics and schemas up and attaches tokens; its types stop here. Consuming and publishing is done on
-//! danube-core's own gRPC clients over connections of the host's, so that a stream that ends is seen at once and acks can
-//! overlap and cost little.
+//! All of it is done on danube-core's own gRPC clients over connections of the host's, so that a stream that ends is seen at
+//! once and acks can overlap and cost little. The types of gRPC stop here.
 
 mod admin;
 mod anchor;
@@ -17,7 +16,7 @@ mod replay;
 mod subscription;
 
 pub use anchor::READER;
-pub use connection::{Broker, BrokerOptions, TlsOptions, Token};
+pub use connection::{Broker, BrokerOptions, RegisteredSchema, TlsOptions, Token};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub use delivery::{Answers, Content, Delivery, Receipt};
 pub use error::Error;

@@ -112,7 +112,7 @@ impl Connector {
         let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
         let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag);
         let plans = plans.map_err(|refusal| Failure::Plan(Box::new(refusal)))?;
-        let broker = Broker::new(&broker_options(&self.config.broker)).await?;
+        let broker = Broker::new(&broker_options(&self.config.broker))?;
 
         let lanes = self.lanes(processor, first, plans, &broker);
         self.status.set(&self.config.connector_name, Phase::Running);

@@ -26,7 +26,7 @@
 //!
 //! Imports point one way: `main > cli > config, host > connector > pipeline > broker, codec, schema, guest > capability`,
 //! and all of them know `record`, which knows none of them. Generated types of the contract stop inside `guest/abi`,
-//! danube-client's and danube-core's inside `broker`, wasmtime's errors in `guest/error.rs`.
+//! danube-core's inside `broker`, wasmtime's errors in `guest/error.rs`.
 //!
 //! # Map
 //!
@@ -152,11 +152,12 @@
 //!
 //! # Why it is so
 //!
-//! - **Consuming runs on danube-core's gRPC clients**; danube-client looks topics and schemas up. danube-client's own
-//!   consumer can end without a word and acknowledges one record at a time; here a stream that ends is an event, and
-//!   acknowledgements overlap.
+//! - **Everything that goes to the broker runs on danube-core's gRPC clients.** danube-client's consumer can end without a
+//!   word and acknowledges one record at a time; here a stream that ends is an event, and acknowledgements overlap. The bench
+//!   and `dev` use danube-client, as its users would.
 //! - **Calls go over HTTP/2 itself** (`broker/link.rs`). Danube takes one acknowledgement in a call, and with tonic's channel
-//!   these calls cost more than all else that is done for a record: a queue, a task and an 8 KB buffer each.
+//!   these calls cost more than all else that is done for a record: a queue, a task and an 8 KB buffer each. One connection
+//!   of each connector to each broker does for everything: a second one takes as much memory as an idle guest.
 //! - **The window is learned**, because the broker can't be asked and does not heed a request (0.15.1). Hence `window.rs`,
 //!   which needs to know what is unanswered: `ledger.rs`.
 //! - **`record.rs` also has the words that config, guest and broker share** (`SubscriptionType`, `OnReject`,

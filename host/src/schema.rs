@@ -98,13 +98,8 @@ impl SchemaCache {
     async fn fetch(&self, key: SchemaKey) -> Result<Entry, broker::Error> {
         match self.broker.schema(key.id, key.version).await {
             Ok(found) => {
-                let codec = Codec::new(&found.schema_type, &found.schema_definition);
-                let info = Arc::new(SchemaInfo {
-                    id: found.schema_id,
-                    subject: found.subject,
-                    version: found.version,
-                    schema_type: found.schema_type,
-                });
+                let codec = Codec::new(&found.info.schema_type, &found.definition);
+                let info = Arc::new(found.info);
                 let expires = key.version.is_none().then(|| Instant::now() + self.memory.latest_for);
                 Ok(Entry { lookup: Lookup::Found(Arc::new(Schema { info, codec })), expires })
             }

@@ -4,9 +4,8 @@
 use danube_core::admin_proto::{
     SetSubscriptionDispatchConfigRequest, SubscriptionDispatchConfig, topic_admin_client::TopicAdminClient,
 };
-use tonic::transport::Endpoint;
 
-use super::{Broker, Error, SubscribeOptions, connection::CALL_TIMEOUT, error::with_causes};
+use super::{Broker, Error, SubscribeOptions, connection::call_at};
 
 /// The range that the broker accepts.
 const WINDOW: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -22,25 +21,16 @@ impl Broker {
     ) -> Result<u32, Error> {
         let action = format!("set the window of `{}`", options.subscription);
         let window = batch_size.saturating_mul(2).clamp(*WINDOW.start(), *WINDOW.end());
-        let unavailable = |error: tonic::transport::Error| Error::Unavailable {
-            url: admin_url.to_owned(),
-            reason: with_causes(&error),
-        };
-        let mut endpoint = Endpoint::from_shared(admin_url.to_owned()).map_err(unavailable)?;
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint.tls_config(tls.client_config()?).map_err(unavailable)?;
-        }
-        let channel = endpoint.connect_timeout(CALL_TIMEOUT).connect().await.map_err(unavailable)?;
-        let mut admin = TopicAdminClient::new(channel);
+        let route = self.admin_route(admin_url)?;
+        let mut admin = TopicAdminClient::new(route.link.clone());
         for topic in self.partitions(&options.topic).await? {
-            let route = self.route(&topic).await?;
             let message = SetSubscriptionDispatchConfigRequest {
                 topic,
                 subscription: options.subscription.clone(),
                 dispatch_config: Some(SubscriptionDispatchConfig { max_unacked_messages: window }),
             };
-            let request = self.request(message, &route).await?;
-            self.call(&action, admin.set_subscription_dispatch_config(request)).await?;
+            let request = self.request(message, &route);
+            call_at(admin_url, &action, admin.set_subscription_dispatch_config(request)).await?;
         }
         Ok(window)
     }

@@ -8,12 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use danube_client::{BrokerAddress, DanubeClient, RetryManager, SchemaInfo as RegisteredSchema};
-use danube_core::proto::{TopicLookupRequest, discovery_client::DiscoveryClient};
+use danube_core::proto::{
+    TopicLookupRequest,
+    danube_schema::{GetSchemaRequest, GetSchemaResponse, schema_registry_client::SchemaRegistryClient},
+    discovery_client::DiscoveryClient,
+    topic_lookup_response::LookupType,
+};
+use futures::FutureExt;
+use http::uri::{InvalidUri, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use tonic::{
-    Request,
-    transport::{Certificate, ClientTlsConfig, Identity, Uri},
+    Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
 };
 
 use super::{
@@ -21,7 +27,10 @@ use super::{
     anchor::Anchored,
     link::{self, Connector, Link},
 };
-use crate::capability::tls::{self, TlsVersion};
+use crate::{
+    capability::tls::{self, TlsVersion},
+    record::SchemaInfo,
+};
 
 /// How long one call to the broker may take before it counts as unavailable.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,47 +79,49 @@ impl fmt::Debug for Token {
 /// A Danube cluster. Cheap to clone; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct Broker {
-    pub(super) client: DanubeClient,
-    pub(super) url: String,
-    pub(super) tls: Option<TlsOptions>,
+    url: String,
+    service: Route,
+    token: Option<Arc<BearerToken>>,
     pub(super) anchored: Anchored,
+    links: Links,
+}
+
+/// The connections to the brokers of the cluster, or to the proxy before them.
+#[derive(Debug, Clone)]
+struct Links {
     connector: Connector,
-    /// By URL: a broker of the cluster, or the proxy before them.
     links: Arc<Mutex<HashMap<Uri, Link>>>,
+}
+
+/// What the registry has.
+#[derive(Debug, Clone)]
+pub struct RegisteredSchema {
+    /// Which schema it is.
+    pub info: SchemaInfo,
+    /// Its text, or its bytes.
+    pub definition: Vec<u8>,
 }
 
 /// The broker that owns a topic, and the way to it.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
-    address: BrokerAddress,
     pub(super) link: Link,
+    /// For a proxy at the other end: which broker it passes calls on to.
+    behind_proxy: Option<MetadataValue<Ascii>>,
 }
 
 impl Broker {
-    /// Prepares a client. Nothing is sent before the first call; only the certificate files are read.
-    pub async fn new(options: &BrokerOptions) -> Result<Self, Error> {
-        let url = options.url.clone();
-        let mut builder = DanubeClient::builder().service_url(&url);
-        if let Some(tls) = &options.tls {
-            builder = match &tls.client {
-                None => builder.with_tls(&tls.ca_cert),
-                Some((cert, key)) => builder.with_mtls(&tls.ca_cert, cert, key),
-            }
-            .map_err(|error| Error::Credentials { what: tls.files(), reason: error.to_string() })?;
-        }
-        builder = match &options.token {
-            None => builder,
-            Some(Token::Fixed(token)) => builder.with_token(token.expose_secret()),
-            Some(Token::File(path)) => {
-                read_token(path)?;
-                let file = TokenFile { path: path.clone(), read: Mutex::default() };
-                builder.with_token_supplier(move || file.token())
-            }
-        };
-        let client = builder.build().await.map_err(|error| Error::from_client(&url, "connect", error))?;
-        let (tls, links) = (options.tls.clone(), Arc::default());
+    /// Prepares a client. Nothing is sent before the first call; only the files of certificates and of the token are read.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`] for a file that is of no use, [`Error::Refused`] for a URL that is none.
+    pub fn new(options: &BrokerOptions) -> Result<Self, Error> {
+        let BrokerOptions { url, tls, token } = options;
+        let token = token.as_ref().map(BearerToken::new).transpose()?.map(Arc::new);
         let connector = link::connector(client_config(tls.as_ref())?);
-        Ok(Self { client, url, tls, anchored: Anchored::default(), connector, links })
+        let links = Links { connector, links: Arc::default() };
+        let service = Route { link: links.get(url, "connect", url)?, behind_proxy: None };
+        Ok(Self { url: url.clone(), service, token, anchored: Anchored::default(), links })
     }
 
     /// The service URL.
@@ -120,9 +131,9 @@ impl Broker {
 
     /// The topics that stand behind a name: its partitions, or itself.
     pub(super) async fn partitions(&self, topic: &str) -> Result<Vec<String>, Error> {
-        let action = format!("look topic `{topic}` up");
-        let route = self.service_route(&action)?;
-        let request = self.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() }, &route).await?;
+        let action = look_up(topic);
+        let route = self.service_route();
+        let request = self.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() }, &route);
         let answer = self.call(&action, DiscoveryClient::new(route.link).topic_partitions(request)).await?;
         // For a topic that does not exist, the broker names every topic that starts with the same letters.
         let own = |name: &String| name == topic || partition_number(topic, name).is_some();
@@ -136,74 +147,50 @@ impl Broker {
 
     /// Finds the broker that owns `topic` (one partition, or a topic without partitions).
     pub(super) async fn route(&self, topic: &str) -> Result<Route, Error> {
-        let action = format!("look topic `{topic}` up");
-        let address = self.timed(&action, self.client.resolve_topic_broker(topic)).await?;
-        self.route_to(&action, address)
+        let action = look_up(topic);
+        let route = self.service_route();
+        let request = self.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() }, &route);
+        let answer = self.call(&action, DiscoveryClient::new(route.link).topic_lookup(request)).await?;
+        if answer.response_type() == LookupType::Failed {
+            let reason = "the topic does not exist, or no broker has it".to_owned();
+            return Err(Error::Refused { url: self.url.clone(), action, reason });
+        }
+        let link = self.links.get(&self.url, &action, &answer.connect_url)?;
+        let behind_proxy = answer.proxy.then(|| MetadataValue::try_from(&answer.broker_url)).transpose();
+        let behind_proxy = behind_proxy.map_err(|error| unusable(&self.url, &action, &answer.broker_url, &error))?;
+        Ok(Route { link, behind_proxy })
     }
 
     /// The broker at the service URL, whatever topics it owns.
-    pub(super) fn service_route(&self, action: &str) -> Result<Route, Error> {
-        let uri: Uri = self.url.parse().map_err(|error: http::uri::InvalidUri| self.unusable(action, &error))?;
-        self.route_to(action, BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false })
+    pub(super) fn service_route(&self) -> Route {
+        self.service.clone()
     }
 
-    fn route_to(&self, action: &str, address: BrokerAddress) -> Result<Route, Error> {
-        let links = &mut *self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let url = &address.connect_url;
-        let link = match links.get(url) {
-            Some(link) => link.clone(),
-            None => {
-                let link = Link::new(self.connector.clone(), url)
-                    .ok_or_else(|| self.unusable(action, &format!("`{url}` has no scheme or no host")))?;
-                links.insert(url.clone(), link.clone());
-                link
-            }
-        };
-        Ok(Route { address, link })
-    }
-
-    fn unusable(&self, action: &str, reason: &dyn fmt::Display) -> Error {
-        Error::Refused { url: self.url.clone(), action: action.to_owned(), reason: reason.to_string() }
+    /// The administrative interface of the cluster, which is a server of its own.
+    pub(super) fn admin_route(&self, admin_url: &str) -> Result<Route, Error> {
+        Ok(Route { link: self.links.get(admin_url, "connect", admin_url)?, behind_proxy: None })
     }
 
     /// A request with the headers that the broker (or the proxy before it) wants.
-    pub(super) async fn request<T>(&self, message: T, route: &Route) -> Result<Request<T>, Error> {
+    pub(super) fn request<T>(&self, message: T, route: &Route) -> Request<T> {
         let mut request = Request::new(message);
-        RetryManager::insert_auth_token(&self.client, &mut request, &route.address.connect_url)
-            .await
-            .map_err(|error| Error::from_client(&self.url, "authenticate", error))?;
-        RetryManager::insert_proxy_header(&mut request, &route.address.broker_url, route.address.proxy);
-        Ok(request)
+        let metadata = request.metadata_mut();
+        if let Some(token) = &self.token {
+            metadata.insert("authorization", token.current());
+        }
+        if let Some(broker) = &route.behind_proxy {
+            metadata.insert("x-danube-broker-url", broker.clone());
+        }
+        request
     }
 
     /// One unary call, bounded in time, its failure sorted.
-    pub(super) async fn call<T>(
+    pub(super) fn call<T>(
         &self,
         action: &str,
-        call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
-    ) -> Result<T, Error> {
-        match tokio::time::timeout(CALL_TIMEOUT, call).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(Error::from_status(&self.url, action, &status)),
-            Err(_) => Err(self.timed_out(action)),
-        }
-    }
-
-    /// One call of danube-client, bounded in time, its failure sorted.
-    pub(super) async fn timed<T>(
-        &self,
-        action: &str,
-        call: impl Future<Output = danube_client::errors::Result<T>>,
-    ) -> Result<T, Error> {
-        match tokio::time::timeout(CALL_TIMEOUT, call).await {
-            Ok(result) => result.map_err(|error| Error::from_client(&self.url, action, error)),
-            Err(_) => Err(self.timed_out(action)),
-        }
-    }
-
-    fn timed_out(&self, action: &str) -> Error {
-        let reason = format!("no answer within {CALL_TIMEOUT:?} to the call to {action}");
-        Error::Unavailable { url: self.url.clone(), reason }
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        call_at(&self.url, action, call)
     }
 
     /// Fetches one version of a schema, or the latest one.
@@ -212,11 +199,55 @@ impl Broker {
             Some(version) => format!("get schema {id} version {version}"),
             None => format!("get schema {id}"),
         };
-        self.timed(&action, self.client.schema().get_schema_version(id, version)).await
+        let route = self.service_route();
+        let request = self.request(GetSchemaRequest { schema_id: id, version }, &route);
+        let found = self.call(&action, SchemaRegistryClient::new(route.link).get_schema(request)).await?;
+        let GetSchemaResponse { schema_id: id, version, subject, schema_type, schema_definition, .. } = found;
+        Ok(RegisteredSchema { info: SchemaInfo { id, subject, version, schema_type }, definition: schema_definition })
     }
 }
 
-/// For connections that danube-client does not make.
+impl Links {
+    /// The connection to a server that the one at `url` named.
+    fn get(&self, url: &str, action: &str, named: &str) -> Result<Link, Error> {
+        let uri: Uri = named.parse().map_err(|error: InvalidUri| unusable(url, action, named, &error))?;
+        let links = &mut *self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.get(&uri) {
+            return Ok(link.clone());
+        }
+        let link = Link::new(self.connector.clone(), &uri)
+            .ok_or_else(|| unusable(url, action, named, &"it has no scheme or no host"))?;
+        links.insert(uri, link.clone());
+        Ok(link)
+    }
+}
+
+/// One unary call to `url`, bounded in time, its failure sorted. Not an async function: that would have room for `call`
+/// twice, and there is one of these for every acknowledgement.
+pub(super) fn call_at<T>(
+    url: &str,
+    action: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> impl Future<Output = Result<T, Error>> {
+    tokio::time::timeout(CALL_TIMEOUT, call).map(move |outcome| match outcome {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(Error::from_status(url, action, &status)),
+        Err(_) => {
+            let reason = format!("no answer within {CALL_TIMEOUT:?} to the call to {action}");
+            Err(Error::Unavailable { url: url.to_owned(), reason })
+        }
+    })
+}
+
+fn look_up(topic: &str) -> String {
+    format!("look topic `{topic}` up")
+}
+
+fn unusable(url: &str, action: &str, given: &str, reason: &dyn fmt::Display) -> Error {
+    let reason = format!("`{given}` is of no use as a broker's URL: {reason}");
+    Error::Refused { url: url.to_owned(), action: action.to_owned(), reason }
+}
+
 fn client_config(options: Option<&TlsOptions>) -> Result<rustls::ClientConfig, Error> {
     let unusable = |error: std::io::Error| {
         let what = options.map(TlsOptions::files).unwrap_or_default();
@@ -238,19 +269,6 @@ pub(super) fn partition_number(topic: &str, partition: &str) -> Option<u32> {
 }
 
 impl TlsOptions {
-    /// The same for a connection that danube-client does not make.
-    pub(super) fn client_config(&self) -> Result<ClientTlsConfig, Error> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path)
-                .map_err(|error| Error::Credentials { what: path.display().to_string(), reason: error.to_string() })
-        };
-        let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(&self.ca_cert)?));
-        Ok(match &self.client {
-            None => config,
-            Some((cert, key)) => config.identity(Identity::from_pem(read(cert)?, read(key)?)),
-        })
-    }
-
     fn files(&self) -> String {
         match &self.client {
             None => format!("the CA certificate {}", self.ca_cert.display()),
@@ -261,30 +279,51 @@ impl TlsOptions {
     }
 }
 
-/// A token that something else renews. It goes with every acknowledgement, so that it is not read for each of them.
-struct TokenFile {
-    path: PathBuf,
-    read: Mutex<Option<(Instant, String)>>,
+/// What goes with every request, acknowledgements too, so that a file is not read for each of them.
+#[derive(Debug)]
+struct BearerToken {
+    file: Option<PathBuf>,
+    read: Mutex<(Instant, MetadataValue<Ascii>)>,
 }
 
-impl TokenFile {
-    fn token(&self) -> String {
-        let read = &mut *self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Some((since, token)) if since.elapsed() < TOKEN_HOLDS => token.clone(),
-            _ => {
-                // The broker refuses a request without a token, and says so.
-                let token = read_token(&self.path).inspect_err(|error| tracing::warn!(%error)).unwrap_or_default();
-                *read = Some((Instant::now(), token.clone()));
-                token
+impl BearerToken {
+    fn new(token: &Token) -> Result<Self, Error> {
+        let (file, value) = match token {
+            Token::Fixed(token) => (None, bearer(token, "the broker token")?),
+            Token::File(path) => (Some(path.clone()), read_token(path)?),
+        };
+        Ok(Self { file, read: Mutex::new((Instant::now(), value)) })
+    }
+
+    /// Of a file that can't be read, what stood there last.
+    fn current(&self) -> MetadataValue<Ascii> {
+        let (since, value) = &mut *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &self.file
+            && since.elapsed() >= TOKEN_HOLDS
+        {
+            *since = Instant::now();
+            match read_token(file) {
+                Ok(read) => *value = read,
+                Err(error) => tracing::warn!(%error, "the token that was read last goes on being used"),
             }
         }
+        value.clone()
     }
 }
 
-fn read_token(path: &PathBuf) -> Result<String, Error> {
-    std::fs::read_to_string(path).map(|token| token.trim().to_owned()).map_err(|error| Error::Credentials {
-        what: format!("the token file {}", path.display()),
-        reason: error.to_string(),
-    })
+fn read_token(path: &PathBuf) -> Result<MetadataValue<Ascii>, Error> {
+    let what = format!("the token file {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(token) => bearer(&token.trim().into(), &what),
+        Err(error) => Err(Error::Credentials { what, reason: error.to_string() }),
+    }
+}
+
+fn bearer(token: &SecretString, what: &str) -> Result<MetadataValue<Ascii>, Error> {
+    let mut value = MetadataValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| {
+        let reason = "it has characters that an HTTP header cannot carry".to_owned();
+        Error::Credentials { what: what.to_owned(), reason }
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -1,6 +1,5 @@
 //! What can go wrong between the host and the broker, sorted by what to do about it.
 
-use danube_client::errors::DanubeError;
 use tonic::{Code, Status};
 
 /// A failure of the broker or of the way to it.
@@ -86,31 +85,9 @@ impl Error {
             | Code::DataLoss => Self::Unavailable { url, reason },
         }
     }
-
-    pub(super) fn from_client(url: &str, action: &str, error: DanubeError) -> Self {
-        match error {
-            DanubeError::FromStatus(status) => Self::from_status(url, action, &status),
-            DanubeError::TonicTransportError(error) => {
-                Self::Unavailable { url: url.to_owned(), reason: with_causes(&error) }
-            }
-            DanubeError::InvalidToken => Self::Credentials {
-                what: "the broker token".to_owned(),
-                reason: "it has characters that an HTTP header cannot carry".to_owned(),
-            },
-            DanubeError::IoError(error) => {
-                Self::Credentials { what: "the broker's certificate files".to_owned(), reason: error.to_string() }
-            }
-            error @ (DanubeError::UrlParseError(_)
-            | DanubeError::ParseError
-            | DanubeError::Unrecoverable(_)
-            | DanubeError::SchemaError(_)) => {
-                Self::Refused { url: url.to_owned(), action: action.to_owned(), reason: error.to_string() }
-            }
-        }
-    }
 }
 
-/// tonic's transport errors hide what happened in their sources.
+/// Transport errors hide what happened in their sources.
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

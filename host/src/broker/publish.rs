@@ -59,7 +59,7 @@ impl Publisher {
     pub(super) async fn publish(&mut self, what: &str, outgoing: &Outgoing) -> Result<(), Error> {
         self.open().await?;
         let Some((route, producer_id)) = self.session.take() else { return Ok(()) };
-        let request = self.broker.request(self.message(outgoing.clone(), producer_id), &route).await?;
+        let request = self.broker.request(self.message(outgoing.clone(), producer_id), &route);
         let mut client = ProducerServiceClient::new(route.link.clone());
         let action = format!("publish {what} to `{}`", self.topic);
         self.broker.call(&action, client.send_message(request)).await?;
@@ -89,7 +89,7 @@ impl Publisher {
         let action = format!("produce to `{}`", self.topic);
         // A topic that does not exist yet has no owner; asking the configured broker creates it.
         let route = match self.broker.route(&self.topic).await {
-            Err(Error::NotFound { .. }) => self.broker.service_route(&action)?,
+            Err(Error::NotFound { .. }) => self.broker.service_route(),
             route => route?,
         };
         let request = ProducerRequest {
@@ -100,7 +100,7 @@ impl Publisher {
             producer_access_mode: ProducerAccessMode::Shared.into(),
             dispatch_strategy: DispatchStrategy::Reliable.into(),
         };
-        let request = self.broker.request(request, &route).await?;
+        let request = self.broker.request(request, &route);
         let mut client = ProducerServiceClient::new(route.link.clone());
         let producer_id = self.broker.call(&action, client.create_producer(request)).await?.producer_id;
         self.session = Some((route, producer_id));

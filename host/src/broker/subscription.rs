@@ -137,7 +137,7 @@ impl Partition {
         loop {
             let current = match session.take() {
                 Some(session) => session,
-                None => self.reopen(&mut pause, &mut lives).await,
+                None => Box::pin(self.reopen(&mut pause, &mut lives)).await,
             };
             let since = Instant::now();
             let Some(error) = Stage::Receive.polls(self.consume(current)).await else { return };
@@ -203,13 +203,13 @@ impl Partition {
             subscription_type: in_proto(options.subscription_type).into(),
             key_filters: options.key_filters.clone(),
         };
-        let request = self.broker.request(subscribe, &route).await?;
+        let request = self.broker.request(subscribe, &route);
         let consumer_id = self.broker.call(&action, client.subscribe(request)).await?.consumer_id;
 
         // The broker hands out records from now on, and counts that: the stream must not wait for a long pause.
         let mut tries = 1;
         loop {
-            let request = self.broker.request(ReceiveRequest { request_id: 1, consumer_id }, &route).await?;
+            let request = self.broker.request(ReceiveRequest { request_id: 1, consumer_id }, &route);
             match self.broker.call(&action, client.receive_messages(request)).await {
                 Ok(stream) => return Ok(Session { route, consumer_id, stream }),
                 Err(error) if tries == RECEIVE_TRIES || !error.is_retryable() => return Err(error),
@@ -252,10 +252,7 @@ impl Partition {
         loop {
             tokio::time::sleep(HEALTH_INTERVAL).await;
             let question = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: consumer_id };
-            let request = match self.broker.request(question, route).await {
-                Ok(request) => request,
-                Err(error) => return error,
-            };
+            let request = self.broker.request(question, route);
             let mut client = HealthCheckClient::new(route.link.clone());
             match self.broker.call("check the consumer's health", client.health_check(request)).await {
                 Ok(answer) if answer.status() == ClientStatus::Close => {

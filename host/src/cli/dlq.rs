@@ -92,7 +92,7 @@ impl Source {
             let help = "help: name the topic with --topic /default/orders-dlq";
             return Err(Stop::Usage(format!("error: this connector dead-letters nothing\n{help}")));
         };
-        Ok(Place { broker: Broker::new(&options).await?, topic })
+        Ok(Place { broker: Broker::new(&options)?, topic })
     }
 }
 

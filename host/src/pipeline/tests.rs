@@ -154,7 +154,7 @@ struct Lane {
 impl Lane {
     async fn new(rig: &Rig) -> Self {
         let options = BrokerOptions { url: "http://127.0.0.1:1".to_owned(), tls: None, token: None };
-        let broker = Broker::new(&options).await.unwrap();
+        let broker = Broker::new(&options).unwrap();
         let metrics = Metrics::default();
         Self {
             ledger: Ledger::new(&rig.policy, metrics.lane("c", "/default/t").inflight),

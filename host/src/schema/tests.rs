@@ -17,7 +17,7 @@ impl World {
         let registry = DevBroker::start(DevBrokerConfig::default()).await.unwrap();
         let client = DanubeClient::builder().service_url(registry.url()).build().await.unwrap();
         let options = BrokerOptions { url: registry.url().to_owned(), tls: None, token: None };
-        let cache = SchemaCache::with_memory(Broker::new(&options).await.unwrap(), memory);
+        let cache = SchemaCache::with_memory(Broker::new(&options).unwrap(), memory);
         Self { registry, client, cache }
     }
 
