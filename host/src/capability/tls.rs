@@ -10,6 +10,7 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore,
+    client::Resumption,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version::{TLS12, TLS13},
@@ -18,6 +19,10 @@ use rustls::{
 /// The public authorities, which most connectors share.
 static PUBLIC: LazyLock<Arc<RootCertStore>> =
     LazyLock::new(|| Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()));
+
+/// Sessions that one client keeps, to take them up again: of four servers. Room for them is taken at once, and a host has
+/// several clients for each connector.
+const SESSIONS: usize = 32;
 
 /// How TLS is spoken under a grant. The default is what grants have that say nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,14 +113,16 @@ impl TlsOptions {
             .with_protocol_versions(versions)
             .map_err(io::Error::other)?
             .with_root_certificates(roots);
-        match identity {
-            None => Ok(client.with_no_client_auth()),
+        let mut client = match identity {
+            None => client.with_no_client_auth(),
             Some(TlsIdentity { chain, key }) => {
                 client.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
                     io::Error::other(format!("`client_cert` and `client_key` are of no use together: {error}"))
-                })
+                })?
             }
-        }
+        };
+        client.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Ok(client)
     }
 }
 
