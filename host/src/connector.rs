@@ -94,7 +94,7 @@ impl Connector {
     async fn work(self, shutdown: &Shutdown) -> Result<(), Failure> {
         let hits = Arc::new(LimitHits::new(self.config.connector_name.as_str()));
         self.metrics.watch_limits(&self.config.connector_name, hits.clone());
-        let component = self.compile(&hits).await?;
+        let component = Box::pin(self.compile(&hits)).await?;
         let observer = observer(&self.config);
         if let Some(observer) = &observer {
             self.status.observes(&self.config.connector_name, observer.clone());
@@ -109,7 +109,7 @@ impl Connector {
         let options = |instance| build::instance_options(&self.config, instance, &gate, &sockets, &folders);
         let processor = |instance| self.processor(&component, options(instance));
         let mut first = processor(0);
-        let Some(asked) = self.ask(&mut first, shutdown).await? else { return Ok(()) };
+        let Some(asked) = Box::pin(self.ask(&mut first, shutdown)).await? else { return Ok(()) };
         let plans = plan::lanes(&self.config, component.sha256(), asked, &self.claims, &self.host_tag);
         let plans = plans.map_err(|refusal| Failure::Plan(Box::new(refusal)))?;
         let broker = Broker::new(&broker_options(&self.config.broker))?;

@@ -158,6 +158,8 @@
 //! - **Calls go over HTTP/2 itself** (`broker/link.rs`). Danube takes one acknowledgement in a call, and with tonic's channel
 //!   these calls cost more than all else that is done for a record: a queue, a task and an 8 KB buffer each. One connection
 //!   of each connector to each broker does for everything: a second one takes as much memory as an idle guest.
+//! - **Futures that many have at once are kept small** (`broker/connection.rs`, `pipeline/settle.rs`): an async function has
+//!   room twice for a future that it is given, so that an acknowledgement once took 12 KB, and what is rare is on the heap.
 //! - **The window is learned**, because the broker can't be asked and does not heed a request (0.15.1). Hence `window.rs`,
 //!   which needs to know what is unanswered: `ledger.rs`.
 //! - **`record.rs` also has the words that config, guest and broker share** (`SubscriptionType`, `OnReject`,

@@ -64,12 +64,15 @@ impl ThreadsEnded {
 }
 
 /// Runs work where it disturbs nobody. Dropped, the work is dropped, wherever it is.
-pub(crate) async fn placed<T: Send + 'static>(
+pub(crate) fn placed<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     busy: BusySeconds,
     threads: Threads,
-) -> T {
-    let mut work: Work<T> = Box::pin(work);
+) -> impl Future<Output = T> + Send {
+    moving(Box::pin(work), busy, threads)
+}
+
+async fn moving<T: Send + 'static>(mut work: Work<T>, busy: BusySeconds, threads: Threads) -> T {
     loop {
         work = match (Stay { work: Some(work), meter: Meter::of_a_worker(), busy: busy.clone() }).await {
             Turn::Done(done) => return done,

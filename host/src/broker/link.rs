@@ -151,9 +151,14 @@ impl Service<Request<tonic::body::Body>> for Link {
 
 impl Shared {
     async fn sender(&self) -> Result<SendRequest<Bytes>, Status> {
-        if let Some(sender) = self.connected().await {
-            return Ok(sender);
+        match self.connected().await {
+            Some(sender) => Ok(sender),
+            // On the heap, because it is large and rare, and every call has this.
+            None => Box::pin(self.reconnect()).await,
         }
+    }
+
+    async fn reconnect(&self) -> Result<SendRequest<Bytes>, Status> {
         let _connecting = self.connecting.lock().await;
         // Somebody else may have been quicker.
         if let Some(sender) = self.connected().await {

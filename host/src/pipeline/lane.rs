@@ -126,7 +126,7 @@ impl<P: Processor> Lane<P> {
     pub(crate) async fn run(mut self, drain: &CancellationToken) -> Result<(), String> {
         let result = self.work(drain).await;
         if self.ledger.untold() > 0 {
-            self.tell().await;
+            Box::pin(self.tell()).await;
         }
         self.processor.shutdown().await;
         self.set(LaneState::Stopped);
@@ -136,7 +136,7 @@ impl<P: Processor> Lane<P> {
     async fn work(&mut self, drain: &CancellationToken) -> Result<(), String> {
         let mut pauses = Backoff::new(self.policy.retry_backoff, self.policy.max_backoff);
         while !drain.is_cancelled() {
-            let Some(mut subscription) = self.subscribe(drain).await? else { break };
+            let Some(mut subscription) = Box::pin(self.subscribe(drain)).await? else { break };
             self.set(LaneState::Running { lost: BTreeMap::new() });
             let settled_before = self.metrics.acknowledged.get();
             let (session, processor) = self.session();
@@ -152,7 +152,7 @@ impl<P: Processor> Lane<P> {
                 End::Failed { reason } => return Err(reason),
                 End::Parked { reason } => {
                     let held = held.keep(&self.ledger);
-                    self.park(reason, held, &mut pauses, drain).await?;
+                    Box::pin(self.park(reason, held, &mut pauses, drain)).await?;
                 }
             }
         }

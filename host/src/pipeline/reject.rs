@@ -41,7 +41,8 @@ impl Rejecter<'_> {
                 unsettled.push_back(rejected);
                 continue;
             }
-            match self.reject(&mut rejected).await {
+            // On the heap, because it is large and rare.
+            match Box::pin(self.reject(&mut rejected)).await {
                 // The other end lives as long as this one.
                 Ok(()) => drop(self.to_answer.send(vec![Answer::Done(rejected.receipt)])),
                 Err(reason) => {

@@ -134,9 +134,9 @@ impl Answerer {
         let mut queues: HashMap<Option<u32>, VecDeque<Answer>> = HashMap::new();
         let mut under_way = FuturesUnordered::new();
         let start = |partition, answer| {
-            let answer = Arc::clone(&self).answer(answer);
+            let answerer = Arc::clone(&self);
             async move {
-                answer.await;
+                answerer.answer(answer).await;
                 partition
             }
         };
@@ -167,7 +167,8 @@ impl Answerer {
         match answer {
             Answer::Done(receipt) if self.subscribed => self.acknowledge(&receipt).await,
             Answer::Done(receipt) => self.ledger.settled(&receipt),
-            Answer::Back { receipt, after, reason } => self.give_back(&receipt, after, &reason).await,
+            // On the heap, because it is large and rare, and a lane may have many answers under way.
+            Answer::Back { receipt, after, reason } => Box::pin(self.give_back(&receipt, after, &reason)).await,
         }
     }
 
@@ -211,14 +212,20 @@ impl Answerer {
 }
 
 async fn acknowledge(receipt: &Receipt) -> Result<(), broker::Error> {
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-    let mut tries = 1;
-    loop {
-        match receipt.ack().await {
-            Ok(()) => return Ok(()),
-            Err(error) if tries >= ACK_TRIES || !error.is_retryable() => return Err(error),
-            Err(_) => tokio::time::sleep(backoff.next()).await,
-        }
-        tries += 1;
+    match receipt.ack().await {
+        Err(error) if error.is_retryable() => Box::pin(acknowledge_again(receipt, error)).await,
+        told => told,
     }
+}
+
+async fn acknowledge_again(receipt: &Receipt, mut error: broker::Error) -> Result<(), broker::Error> {
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    for _ in 1..ACK_TRIES {
+        tokio::time::sleep(backoff.next()).await;
+        match receipt.ack().await {
+            Err(again) if again.is_retryable() => error = again,
+            told => return told,
+        }
+    }
+    Err(error)
 }
