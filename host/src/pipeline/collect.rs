@@ -16,7 +16,7 @@ use super::{
     lane::Streams,
     ledger::{Arrival, Ledger},
     pace::Pace,
-    window::{Fill, GRACE, Window},
+    window::{Fill, GRACE, SOON, Window},
 };
 use crate::{
     broker::{Delivery, Event},
@@ -133,7 +133,7 @@ impl Collector {
                 Event::Delivery(delivery) => {
                     self.add(delivery, growing, gaps).await?;
                     let unanswered = self.ledger.unanswered();
-                    window.received(unanswered, growing.last);
+                    window.received(unanswered, self.pace.has_answered(SOON, growing.last), growing.last);
                     growing.due |= growing.is_full(&self.policy)
                         || window.fill(unanswered) == Fill::Full
                         || self.pace.halves() && window.is_half(growing.records.len());

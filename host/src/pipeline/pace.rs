@@ -10,18 +10,30 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 /// How much the latest time counts: one part in so many.
 const WEIGHT: u64 = 8;
 
 /// Moving averages of the two times. Clones share them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pace(Arc<Times>);
 
 /// In microseconds, 0 before the first one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Times {
+    begun: Instant,
     call: AtomicU64,
     round_trip: AtomicU64,
+    /// When the broker took the latest answer, since `begun`.
+    answered: AtomicU64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let (call, round_trip, answered) = Default::default();
+        Self(Arc::new(Times { begun: Instant::now(), call, round_trip, answered }))
+    }
 }
 
 impl Pace {
@@ -33,6 +45,13 @@ impl Pace {
     /// So long the broker took to take an answer.
     pub(crate) fn answered(&self, time: Duration) {
         average(&self.0.round_trip, time);
+        self.0.answered.store(micros(self.0.begun.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Whether the broker took an answer within so long before `now`.
+    pub(crate) fn has_answered(&self, within: Duration, now: Instant) -> bool {
+        let answered = self.0.answered.load(Ordering::Relaxed);
+        answered > 0 && micros(now.duration_since(self.0.begun)).saturating_sub(answered) <= micros(within)
     }
 
     /// Whether halves of a window are the better batches.
@@ -44,15 +63,30 @@ impl Pace {
 
 /// A lane's stages take turns, so that no update is lost.
 fn average(average: &AtomicU64, time: Duration) {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX / WEIGHT).max(1);
+    let time = micros(time);
     let before = average.load(Ordering::Relaxed);
-    let after = if before == 0 { micros } else { (before * (WEIGHT - 1) + micros).div_ceil(WEIGHT) };
+    let after = if before == 0 { time } else { (before * (WEIGHT - 1) + time).div_ceil(WEIGHT) };
     average.store(after, Ordering::Relaxed);
+}
+
+/// At least 1, and never so many that an average overflows.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).clamp(1, u64::MAX / WEIGHT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_remembered_for_its_time() {
+        let pace = Pace::default();
+        let soon = Duration::from_millis(20);
+        assert!(!pace.has_answered(soon, Instant::now()), "there was none");
+        pace.answered(Duration::from_millis(1));
+        assert!(pace.has_answered(soon, Instant::now() + soon));
+        assert!(!pace.has_answered(soon, Instant::now() + soon + Duration::from_millis(1)));
+    }
 
     #[test]
     fn halves_pay_where_the_broker_is_slower_than_the_guest() {

@@ -11,7 +11,7 @@ const FIRST_GUESS: usize = 10;
 /// How long nothing may come before a guess is believed.
 pub(super) const GRACE: Duration = Duration::from_millis(5);
 /// Records that come this soon after an answer were waiting for it.
-const SOON: Duration = Duration::from_millis(20);
+pub(super) const SOON: Duration = Duration::from_millis(20);
 
 /// Whether the broker has more to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +58,16 @@ impl Window {
         self.believed && records >= self.size.div_ceil(2)
     }
 
-    /// A record came, and there are now `in_hand` unanswered ones.
-    pub(super) fn received(&mut self, in_hand: usize, now: Instant) {
+    /// A record came, and there are now `in_hand` unanswered ones. It may have waited for an answer, or not: then it was
+    /// not the window that held it back, and what looked like one may have been the size of a burst.
+    pub(super) fn received(&mut self, in_hand: usize, waited: bool, now: Instant) {
         if in_hand > self.size {
             self.size = in_hand;
             self.believed = false;
+        }
+        if in_hand == 1 && !waited {
+            self.believed = false;
+            self.stall = None;
         }
         self.check_stall(in_hand, now);
     }
@@ -105,7 +110,7 @@ mod tests {
 
     fn receive_up_to(window: &mut Window, from: usize, to: usize, now: Instant) {
         for in_hand in from..=to {
-            window.received(in_hand, now);
+            window.received(in_hand, true, now);
         }
     }
 
@@ -114,7 +119,7 @@ mod tests {
         let mut window = Window::new();
         receive_up_to(&mut window, 1, 9, Instant::now());
         assert_eq!(window.fill(9), Fill::Open);
-        window.received(10, Instant::now());
+        window.received(10, true, Instant::now());
         assert_eq!(window.fill(10), Fill::Maybe);
         window.nothing_came();
         assert_eq!(window.fill(10), Fill::Full);
@@ -147,9 +152,29 @@ mod tests {
         let now = Instant::now();
         receive_up_to(&mut window, 1, 4, now);
         window.timer_flushed(4);
-        window.received(1, now + Duration::from_millis(50));
-        window.received(2, now + Duration::from_millis(100));
-        window.received(3, now + Duration::from_millis(101));
+        window.received(1, true, now + Duration::from_millis(50));
+        window.received(2, true, now + Duration::from_millis(100));
+        window.received(3, true, now + Duration::from_millis(101));
+        assert_eq!(window.fill(4), Fill::Open);
+    }
+
+    #[test]
+    fn bursts_do_not_look_like_windows_of_their_size() {
+        let mut window = Window::new();
+        let now = Instant::now();
+        receive_up_to(&mut window, 1, 40, now);
+        window.nothing_came();
+        assert!(window.is_half(20));
+        // All is answered, nothing came soon after that, and then the next burst.
+        window.received(1, false, now);
+        assert!(!window.is_half(20));
+        receive_up_to(&mut window, 2, 40, now);
+        assert_eq!(window.fill(40), Fill::Maybe);
+
+        receive_up_to(&mut window, 1, 4, now);
+        window.timer_flushed(4);
+        window.received(1, false, now);
+        receive_up_to(&mut window, 2, 4, now);
         assert_eq!(window.fill(4), Fill::Open);
     }
 }
