@@ -44,6 +44,8 @@ pub(super) async fn compile(
 async fn run(program: &Path, component: Bytes, limits: &CompileLimits) -> io::Result<(ExitStatus, Vec<u8>, String)> {
     let mut command = Command::new(program);
     command.arg0("danube-wasm").args(worker::arguments(limits)).env_clear().kill_on_drop(true);
+    // What the allocator merely reserves must not count as data.
+    command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
