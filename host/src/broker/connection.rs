@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use danube_core::proto::{
@@ -17,6 +17,7 @@ use danube_core::proto::{
 use futures::FutureExt;
 use http::uri::{InvalidUri, Uri};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use tonic::{
     Request, Response, Status,
     metadata::{Ascii, MetadataValue},
@@ -326,4 +327,39 @@ fn bearer(token: &SecretString, what: &str) -> Result<MetadataValue<Ascii>, Erro
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_file_is_read_once_a_second_and_what_it_said_last_goes_on_being_used() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "one\n").unwrap();
+        let token = BearerToken::new(&Token::File(file.path().to_owned())).unwrap();
+        std::fs::write(&file, "two\n").unwrap();
+        assert_eq!(token.current(), "Bearer one");
+        tokio::time::advance(TOKEN_HOLDS).await;
+        assert_eq!(token.current(), "Bearer two");
+
+        file.close().unwrap();
+        tokio::time::advance(TOKEN_HOLDS).await;
+        assert_eq!(token.current(), "Bearer two");
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused() {
+        let error = BearerToken::new(&Token::Fixed("a\nb".into())).unwrap_err();
+        let expected = "cannot use the broker token: it has characters that an HTTP header cannot carry";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_refused() {
+        let options = BrokerOptions { url: "broker".to_owned(), tls: None, token: None };
+        let error = Broker::new(&options).unwrap_err();
+        let expected = "the broker at broker refused to connect: `broker` is of no use as a broker's URL: it has no scheme or no host";
+        assert_eq!(error.to_string(), expected);
+    }
 }
