@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use wasmtime::{Config, OptLevel, component::Linker};
 use wasmtime_wasi::p2::bindings::filesystem;
 
@@ -98,10 +98,22 @@ impl Engine {
         expected_sha256: Option<[u8; 32]>,
         limits: &CompileLimits,
     ) -> Result<Component, Error> {
-        let (file, size) = (path.to_owned(), limits.size);
-        let turn = self.0.loads.acquire().await;
-        let bytes = blocking(move || compile::read(&file, size)).await?;
-        self.compile_in(turn, &path.display().to_string(), bytes, expected_sha256, limits).await
+        let name = path.display().to_string();
+        let read = || {
+            let (file, size) = (path.to_owned(), limits.size);
+            blocking(move || compile::read(&file, size))
+        };
+        {
+            let _turn = self.0.loads.acquire().await;
+            let id = self.identify(&name, &read().await?, expected_sha256).await?;
+            if let Some(component) = self.compiled_before(&name, &id).await {
+                return component;
+            }
+        }
+        // Those who wait here keep nothing in memory, lose no time of their own, and may find the work done.
+        let _turn = self.0.compilations.acquire().await;
+        let bytes = read().await?;
+        self.compile_now(&name, bytes, expected_sha256, limits).await
     }
 
     /// Compiles bytes, away from the async threads. `name` stands for them in messages.
@@ -115,27 +127,19 @@ impl Engine {
         expected_sha256: Option<[u8; 32]>,
         limits: &CompileLimits,
     ) -> Result<Component, Error> {
-        let turn = self.0.loads.acquire().await;
-        self.compile_in(turn, name, bytes, expected_sha256, limits).await
+        let _turn = self.0.compilations.acquire().await;
+        self.compile_now(name, bytes, expected_sha256, limits).await
     }
 
-    async fn compile_in(
+    /// Compiles, unless somebody has done so before.
+    async fn compile_now(
         &self,
-        turn: Result<SemaphorePermit<'_>, AcquireError>,
         name: &str,
         bytes: Bytes,
         expected_sha256: Option<[u8; 32]>,
         limits: &CompileLimits,
     ) -> Result<Component, Error> {
-        let (name_there, component) = (name.to_owned(), bytes.clone());
-        let sha256 = blocking(move || component::identify(&name_there, &component, expected_sha256)).await?;
-        let id = CodeId { sha256, engine: fingerprint(&self.0.engine) };
-        if let Some(component) = self.compiled_before(name, &id).await {
-            return component;
-        }
-        drop(turn);
-        // Those who wait here don't lose time of their own, and may find the work done.
-        let _turn = self.0.compilations.acquire().await;
+        let id = self.identify(name, &bytes, expected_sha256).await?;
         if let Some(component) = self.compiled_before(name, &id).await {
             return component;
         }
@@ -152,6 +156,12 @@ impl Engine {
             Ok(component)
         })
         .await
+    }
+
+    async fn identify(&self, name: &str, bytes: &Bytes, expected_sha256: Option<[u8; 32]>) -> Result<CodeId, Error> {
+        let (name, component) = (name.to_owned(), bytes.clone());
+        let sha256 = blocking(move || component::identify(&name, &component, expected_sha256)).await?;
+        Ok(CodeId { sha256, engine: fingerprint(&self.0.engine) })
     }
 
     /// What another connector uses, or what was compiled in an earlier run, if it still loads.
