@@ -21,15 +21,15 @@ impl Broker {
     ) -> Result<u32, Error> {
         let action = format!("set the window of `{}`", options.subscription);
         let window = batch_size.saturating_mul(2).clamp(*WINDOW.start(), *WINDOW.end());
-        let route = self.admin_route(admin_url)?;
-        let mut admin = TopicAdminClient::new(route.link.clone());
         for topic in self.partitions(&options.topic).await? {
+            let route = self.admin_route(admin_url, &topic).await?;
             let message = SetSubscriptionDispatchConfigRequest {
                 topic,
                 subscription: options.subscription.clone(),
                 dispatch_config: Some(SubscriptionDispatchConfig { max_unacked_messages: window }),
             };
             let request = self.request(message, &route);
+            let mut admin = TopicAdminClient::new(route.link);
             call_at(admin_url, &action, admin.set_subscription_dispatch_config(request)).await?;
         }
         Ok(window)

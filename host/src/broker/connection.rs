@@ -167,9 +167,10 @@ impl Broker {
         self.service.clone()
     }
 
-    /// The administrative interface of the cluster, which is a server of its own.
-    pub(super) fn admin_route(&self, admin_url: &str) -> Result<Route, Error> {
-        Ok(Route { link: self.links.get(admin_url, "connect", admin_url)?, behind_proxy: None })
+    /// The administrative interface of the cluster, which is a server of its own, for a call about `topic`.
+    pub(super) async fn admin_route(&self, admin_url: &str, topic: &str) -> Result<Route, Error> {
+        let link = self.links.get(admin_url, "connect", admin_url)?;
+        Ok(Route { link, ..self.route(topic).await? })
     }
 
     /// A request with the headers that the broker (or the proxy before it) wants.
@@ -282,28 +283,30 @@ impl TlsOptions {
 
 /// What goes with every request, acknowledgements too, so that a file is not read for each of them.
 #[derive(Debug)]
-struct BearerToken {
-    file: Option<PathBuf>,
-    read: Mutex<(Instant, MetadataValue<Ascii>)>,
+enum BearerToken {
+    Fixed(MetadataValue<Ascii>),
+    /// When the file was read, and what it held.
+    File(PathBuf, Mutex<(Instant, MetadataValue<Ascii>)>),
 }
 
 impl BearerToken {
     fn new(token: &Token) -> Result<Self, Error> {
-        let (file, value) = match token {
-            Token::Fixed(token) => (None, bearer(token, "the broker token")?),
-            Token::File(path) => (Some(path.clone()), read_token(path)?),
-        };
-        Ok(Self { file, read: Mutex::new((Instant::now(), value)) })
+        Ok(match token {
+            Token::Fixed(token) => Self::Fixed(bearer(token, "the broker token")?),
+            Token::File(path) => Self::File(path.clone(), Mutex::new((Instant::now(), read_token(path)?))),
+        })
     }
 
     /// Of a file that can't be read, what stood there last.
     fn current(&self) -> MetadataValue<Ascii> {
-        let (since, value) = &mut *self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &self.file
-            && since.elapsed() >= TOKEN_HOLDS
-        {
+        let (path, read) = match self {
+            Self::Fixed(value) => return value.clone(),
+            Self::File(path, read) => (path, read),
+        };
+        let (since, value) = &mut *read.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.elapsed() >= TOKEN_HOLDS {
             *since = Instant::now();
-            match read_token(file) {
+            match read_token(path) {
                 Ok(read) => *value = read,
                 Err(error) => tracing::warn!(%error, "the token that was read last goes on being used"),
             }

@@ -105,9 +105,7 @@ impl Delivery {
         };
         Some(Self { content, receipt })
     }
-}
 
-impl Delivery {
     /// Records that no broker sent, to measure what they cost.
     pub(crate) fn made_up(offsets: Range<u64>, payload: &Bytes) -> Vec<Self> {
         let answers = Answers(Arc::new(Port::Nobody));

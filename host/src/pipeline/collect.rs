@@ -133,7 +133,8 @@ impl Collector {
                 Event::Delivery(delivery) => {
                     self.add(delivery, growing, gaps).await?;
                     let unanswered = self.ledger.unanswered();
-                    window.received(unanswered, self.pace.has_answered(SOON, growing.last), growing.last);
+                    let waited = unanswered > 1 || self.pace.has_answered(SOON, growing.last);
+                    window.received(unanswered, waited, growing.last);
                     growing.due |= growing.is_full(&self.policy)
                         || window.fill(unanswered) == Fill::Full
                         || self.pace.halves() && window.is_half(growing.records.len());

@@ -42,10 +42,10 @@ impl Pace {
         average(&self.0.call, time);
     }
 
-    /// So long the broker took to take an answer.
-    pub(crate) fn answered(&self, time: Duration) {
+    /// So long the broker took to take an answer, until `now`.
+    pub(crate) fn answered(&self, time: Duration, now: Instant) {
         average(&self.0.round_trip, time);
-        self.0.answered.store(micros(self.0.begun.elapsed()), Ordering::Relaxed);
+        self.0.answered.store(micros(now.duration_since(self.0.begun)), Ordering::Relaxed);
     }
 
     /// Whether the broker took an answer within so long before `now`.
@@ -83,7 +83,7 @@ mod tests {
         let pace = Pace::default();
         let soon = Duration::from_millis(20);
         assert!(!pace.has_answered(soon, Instant::now()), "there was none");
-        pace.answered(Duration::from_millis(1));
+        pace.answered(Duration::from_millis(1), Instant::now());
         assert!(pace.has_answered(soon, Instant::now() + soon));
         assert!(!pace.has_answered(soon, Instant::now() + soon + Duration::from_millis(1)));
     }
@@ -94,7 +94,7 @@ mod tests {
         assert!(!pace.halves(), "nothing is known yet");
         pace.called(Duration::from_millis(1));
         assert!(!pace.halves());
-        pace.answered(Duration::from_millis(5));
+        pace.answered(Duration::from_millis(5), Instant::now());
         assert!(pace.halves());
         for _ in 0..50 {
             pace.called(Duration::from_millis(20));

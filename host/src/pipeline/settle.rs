@@ -179,8 +179,9 @@ impl Answerer {
         let begun = Instant::now();
         match acknowledge(receipt).await {
             Ok(()) => {
-                let took = begun.elapsed();
-                self.pace.answered(took);
+                let now = Instant::now();
+                let took = now - begun;
+                self.pace.answered(took, now);
                 if stages::on() {
                     Stage::Acknowledge.add(took);
                 }
