@@ -57,7 +57,7 @@ pub struct Identity {
 pub enum Token {
     /// As the config file says.
     Static(SecretString),
-    /// To be read again each time that it is needed.
+    /// To be read again every second while it is needed.
     File(PathBuf),
 }
 

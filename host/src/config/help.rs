@@ -81,7 +81,7 @@ impl Mistake {
             Self::NoDeadLetterTopic { .. } => "write\n[dead_letter]\ntopic = \"/default/orders-dlq\"".into(),
             Self::DeadLetterConsumed { .. } => "choose a topic that no mapping consumes".into(),
             Self::TokenInClear => "use an `https://` URL with `ca_cert` under `[broker.tls]`, or remove the token".into(),
-            Self::TwoTokens => "keep `token_file` if the token changes while the host runs: it is read again each time".into(),
+            Self::TwoTokens => "keep `token_file` if the token changes while the host runs: it is read again every second".into(),
             Self::TlsWithoutHttps => "write `https://` in `danube_service_url`, or remove the table".into(),
             Self::NoAuthority => {
                 "write\n[broker.tls]\nca_cert = \"ca.pem\" # for a public certificate: /etc/ssl/certs/ca-certificates.crt".into()
