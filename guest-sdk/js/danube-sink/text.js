@@ -9,8 +9,7 @@ const REPLACEMENT = 0xfffd;
  */
 export function encodeUtf8(text) {
   if (typeof TextEncoder === "function") return new TextEncoder().encode(text);
-  const bytes = unescape(encodeURIComponent(wellFormed(text)));
-  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+  return bytesOf(unescape(encodeURIComponent(wellFormed(text))));
 }
 
 /**
@@ -58,7 +57,10 @@ function pointAt(bytes, at) {
  */
 export function toBase64(bytes) {
   let characters = "";
-  for (let at = 0; at < bytes.length; at += 8192) characters += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  for (let at = 0; at < bytes.length; at += 8192) {
+    // Spread instead of applied, each byte would go through an iterator: two seconds for 1 MB in StarlingMonkey.
+    characters += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192));
+  }
   return btoa(characters);
 }
 
@@ -68,7 +70,18 @@ export function toBase64(bytes) {
  * @returns {Uint8Array}
  */
 export function fromBase64(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  return bytesOf(atob(text));
+}
+
+/**
+ * Characters up to U+00FF as bytes.
+ * @param {string} characters
+ * @returns {Uint8Array}
+ */
+function bytesOf(characters) {
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
+  return bytes;
 }
 
 /**
