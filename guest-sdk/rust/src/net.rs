@@ -23,7 +23,8 @@
 //! - TLS may begin in the middle of a connection, as PostgreSQL, SMTP and LDAP have it: [`TcpStream::into_tls`] goes on from
 //!   the next byte.
 //! - Nothing runs between calls. A library that wants a task of its own for a connection gets its future polled beside the
-//!   work, as in `futures::future::select`, and hears of a lost connection in the next call.
+//!   work, as in `futures::future::select`, and hears of a lost connection in the next call. Drop that future when it ends:
+//!   whoever waits for an answer hears of the end only then.
 //! - What TLS agreed upon (the certificate, the protocol's version) cannot be seen: there is no channel binding, and no ALPN.
 //!
 //! Outside of a component, as in unit tests, there are no connections: [`TcpStream::connect`] fails with

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     future::poll_fn,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -38,12 +38,17 @@ pub(crate) struct Session {
     pub(crate) known_partitions: BTreeSet<(usize, i32)>,
 }
 
-/// The client and the other half of it, which moves bytes and must be polled beside the work.
+/// The client, and the half of it that moves bytes.
 struct Wire {
     client: Client,
-    connection: Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>,
-    /// Why there is no more connection.
-    ended: Option<String>,
+    connection: Connection,
+}
+
+/// Must be polled beside the work.
+enum Connection {
+    Open(Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>),
+    /// And why. Requests that wait for an answer hear of the end only when the half that would bring it is gone.
+    Ended(String),
 }
 
 impl Session {
@@ -72,7 +77,11 @@ impl Session {
             }
             Ok(plans)
         });
-        session.plans = prepared.map_err(|failure| failure.error)?;
+        session.plans = prepared.map_err(|failure| match failure.error {
+            // It is no record that the server refuses here.
+            Error::Rejected { reason } => Error::Fatal { reason },
+            error @ (Error::Retryable { .. } | Error::Fatal { .. }) => error,
+        })?;
         Ok(session)
     }
 
@@ -80,10 +89,10 @@ impl Session {
     pub(crate) fn is_closed(&mut self) -> bool {
         // What the server said since the last call is read now.
         block_on(poll_fn(|context| {
-            self.wire.poll_connection(context);
+            self.wire.connection.poll(context);
             Poll::Ready(())
         }));
-        self.wire.ended.is_some() || self.wire.client.is_closed()
+        matches!(self.wire.connection, Connection::Ended(_)) || self.wire.client.is_closed()
     }
 
     /// Does some work with the connection, for so long at most.
@@ -120,45 +129,38 @@ impl Wire {
         let refused = |error: tokio_postgres::Error| outcome::refused(&error);
         Ok(if server.tls {
             let (client, connection) = config.connect_raw(stream, HostTls(&server.host)).await.map_err(refused)?;
-            Self { client, connection: Box::pin(connection), ended: None }
+            Self { client, connection: Connection::Open(Box::pin(connection)) }
         } else {
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
-            Self { client, connection: Box::pin(connection), ended: None }
+            Self { client, connection: Connection::Open(Box::pin(connection)) }
         })
     }
 
     fn run<T>(&mut self, limit: Duration, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
-        let Self { client, connection, ended } = self;
+        let Self { client, connection } = self;
         let mut work = pin!(work(client));
         let beside = poll_fn(|context| {
-            poll_connection(connection, ended, context);
+            connection.poll(context);
             work.as_mut().poll(context)
         });
         let done = block_on(timeout(limit, beside)).unwrap_or_else(|elapsed| Err(Failure::lost(elapsed.to_string())));
-        match (done, ended) {
+        match (done, connection) {
             // What the work saw of it is only that it is gone.
-            (Err(failure), Some(why)) if failure.broken => Err(Failure::lost(why.as_str())),
+            (Err(failure), Connection::Ended(why)) if failure.broken => Err(Failure::lost(why.as_str())),
             (done, _) => done,
         }
     }
-
-    fn poll_connection(&mut self, context: &mut std::task::Context<'_>) {
-        poll_connection(&mut self.connection, &mut self.ended, context);
-    }
 }
 
-fn poll_connection(
-    connection: &mut Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>,
-    ended: &mut Option<String>,
-    context: &mut std::task::Context<'_>,
-) {
-    if ended.is_none()
-        && let Poll::Ready(end) = connection.as_mut().poll(context)
-    {
-        *ended = Some(match end {
-            Ok(()) => "connection closed".to_owned(),
-            Err(error) => Failure::from(error).error.reason().to_owned(),
-        });
+impl Connection {
+    fn poll(&mut self, context: &mut Context<'_>) {
+        let Self::Open(open) = self else { return };
+        if let Poll::Ready(end) = open.as_mut().poll(context) {
+            *self = Self::Ended(match end {
+                Ok(()) => "connection closed".to_owned(),
+                Err(error) => Failure::from(error).error.reason().to_owned(),
+            });
+        }
     }
 }
 

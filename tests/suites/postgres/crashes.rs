@@ -46,7 +46,11 @@ async fn doubled(database: &Database<'_>) -> String {
 async fn a_cut_at_any_point_of_a_transaction_leaves_each_record_once() {
     let (rig, server) = (Rig::start().await, Server::shared(Release::V15).await);
     let (topic, database, proxy) = (rig.topic().await, server.database().await, Proxy::to(server.port()).await);
-    let connector = once(columns(database.sink_at(&rig, &topic, "loaded", proxy.port)));
+    // Whoever waits for an answer of a connection that is gone waits longer than this test.
+    let connector = once(columns(database.sink_at(&rig, &topic, "loaded", proxy.port)))
+        .set("settings.statement_timeout_ms", 600_000)
+        .set("limits.call_timeout", "10m")
+        .set("broker.ack_timeout", "1h");
     let host = rig.run(std::slice::from_ref(&connector)).await;
     let points = [
         Cut::Request(b"BEGIN"),
@@ -59,6 +63,8 @@ async fn a_cut_at_any_point_of_a_transaction_leaves_each_record_once() {
         Cut::Request(b"COMMIT"),
         // It is committed, and the sink does not know.
         Cut::Answer(b"COMMIT"),
+        Cut::Session(b"FOR UPDATE"),
+        Cut::Session(b"COMMIT"),
     ];
     for (round, cut) in points.into_iter().enumerate() {
         proxy.arm(cut);
@@ -69,6 +75,22 @@ async fn a_cut_at_any_point_of_a_transaction_leaves_each_record_once() {
     host.until_acknowledged(&connector, (points.len() * 5) as u32).await;
     assert_eq!(doubled(&database).await, "0");
     assert_eq!(host.stop().await.failed(), 0);
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_while_it_is_opened_is_opened_again() {
+    let (rig, server) = (Rig::start().await, Server::shared(Release::V18).await);
+    let (topic, database, proxy) = (rig.topic().await, server.database().await, Proxy::to(server.port()).await);
+    let connector = once(columns(database.sink_at(&rig, &topic, "loaded", proxy.port)));
+    let points: [&[u8]; 5] =
+        [b"SET statement_timeout", b"pg_catalog.pg_class", b"format_type($1", b"CREATE TABLE", b"server_version_num"];
+    for point in points {
+        database.query("DROP TABLE IF EXISTS loaded").await;
+        proxy.arm(Cut::Session(point));
+        let host = rig.run(std::slice::from_ref(&connector)).await;
+        assert!(proxy.has_cut(), "{}", String::from_utf8_lossy(point));
+        assert_eq!(host.stop().await.failed(), 0);
+    }
 }
 
 #[tokio::test]

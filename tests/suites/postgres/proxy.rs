@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
-    sync::Notify,
 };
 
 /// Where to cut.
@@ -15,6 +14,9 @@ pub(super) enum Cut {
     Request(&'static [u8]),
     /// Before what the server says with this in it reaches the sink.
     Answer(&'static [u8]),
+    /// Before what the sink says with this in it reaches the server. Instead of an answer it hears that an administrator has
+    /// ended its session.
+    Session(&'static [u8]),
 }
 
 /// A line to a server. It cuts once each time that it is told to.
@@ -55,40 +57,48 @@ impl Proxy {
 }
 
 async fn carry(sink: TcpStream, server: TcpStream, armed: Arc<Mutex<Option<Cut>>>) {
-    let cut = Arc::new(Notify::new());
-    let ((from_sink, to_sink), (from_server, to_server)) = (sink.into_split(), server.into_split());
-    let requests = one_way(from_sink, to_server, armed.clone(), true, cut.clone());
-    let answers = one_way(from_server, to_sink, armed, false, cut.clone());
-    tokio::select! {
-        () = async { tokio::join!(requests, answers); } => {}
-        () = cut.notified() => {}
+    let ((from_sink, mut to_sink), (from_server, mut to_server)) = (sink.into_split(), server.into_split());
+    let cut = tokio::select! {
+        Some(cut) = one_way(from_sink, &mut to_server, &armed, true) => cut,
+        Some(cut) = one_way(from_server, &mut to_sink, &armed, false) => cut,
+        else => return,
+    };
+    if let Cut::Session(_) = cut {
+        to_sink.write_all(&session_ended()).await.unwrap_or_default();
     }
 }
 
+/// Ends when the one side does, or where it cuts.
 async fn one_way(
     mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    armed: Arc<Mutex<Option<Cut>>>,
+    to: &mut OwnedWriteHalf,
+    armed: &Mutex<Option<Cut>>,
     is_request: bool,
-    cut: Arc<Notify>,
-) {
+) -> Option<Cut> {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..read];
         let here = armed.lock().unwrap().take_if(|cut| match cut {
-            Cut::Request(marker) => is_request && contains(bytes, marker),
+            Cut::Request(marker) | Cut::Session(marker) => is_request && contains(bytes, marker),
             Cut::Answer(marker) => !is_request && contains(bytes, marker),
         });
         if here.is_some() {
-            cut.notify_one();
-            return std::future::pending().await;
+            return here;
         }
         if to.write_all(bytes).await.is_err() {
-            return;
+            return None;
         }
     }
     // The other way may have something to say still.
     to.shutdown().await.unwrap_or_default();
+    None
+}
+
+/// An `ErrorResponse`: severity, SQLSTATE and message.
+fn session_ended() -> Vec<u8> {
+    let fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+    let length = u32::try_from(size_of::<u32>() + fields.len()).unwrap();
+    [b"E", &length.to_be_bytes()[..], fields].concat()
 }
 
 fn contains(bytes: &[u8], marker: &[u8]) -> bool {

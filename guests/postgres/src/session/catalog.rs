@@ -1,5 +1,6 @@
 //! What the server says of a table.
 
+use danube_sink::Error;
 use futures::future::try_join;
 use tokio_postgres::{
     Client, Row,
@@ -123,11 +124,12 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
 pub(super) async fn type_named(client: &Client, written: &str) -> Result<String, Failure> {
     let query = "SELECT format_type($1::text::regtype, -1)";
     let row = client.query_typed_one(query, &[(&written, Type::TEXT)]).await;
-    let row = row.map_err(|error| match error.as_db_error() {
-        Some(refused) => {
-            danube_sink::Error::fatal(format!("`type`: {written:?} is no type: {}", refused.message())).into()
+    let row = row.map_err(|error| {
+        let failure = Failure::from(error);
+        if failure.error.is_retryable() {
+            return failure;
         }
-        None => Failure::from(error),
+        Error::fatal(format!("`type`: {written:?} is no type: {}", failure.error.reason())).into()
     })?;
     Ok(row.try_get(0)?)
 }

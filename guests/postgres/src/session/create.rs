@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use danube_sink::{Error, Result};
 use sink_common::{Dialect, Source};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::catalog;
 use crate::{
@@ -52,7 +52,11 @@ async fn locked(client: &Client, statement: &str) -> Result<(), Failure> {
     let work = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK}); {statement}; COMMIT");
     if let Err(error) = client.batch_execute(&work).await {
         client.batch_execute("ROLLBACK").await?;
-        return Err(error.into());
+        return Err(match error.code() {
+            // Somebody else has just made it, without the lock.
+            Some(&SqlState::UNIQUE_VIOLATION) => Error::retryable(error.to_string()).into(),
+            _ => error.into(),
+        });
     }
     Ok(())
 }
