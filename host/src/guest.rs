@@ -4,6 +4,7 @@
 
 mod abi;
 mod cache;
+mod clock;
 mod compile;
 mod component;
 mod consumer;

@@ -105,7 +105,8 @@
 //!   codec/protobuf.rs      Protobuf to JSON; protobuf/definition.rs finds the message type
 //! schema.rs                the registry's schemas, remembered
 //! guest.rs                 wasmtime
-//!   guest/engine.rs        one engine for the process, its clock, the way from a file to a component
+//!   guest/engine.rs        one engine for the process, the way from a file to a component
+//!   guest/clock.rs         makes guests yield
 //!   guest/compile.rs       reads and compiles within limits; compile/process.rs and compile/worker.rs are the two sides
 //!                          of a compiler in a process of its own
 //!   guest/cache.rs         compiled code, kept where nobody else can write (cache/folder.rs)

@@ -7,7 +7,10 @@ mod tests;
 use std::{
     mem,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -25,13 +28,15 @@ use hyper::body::{Body, Frame};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use prost_reflect::prost::Message;
-use tokio::time;
+use tokio::time::{self, Instant};
+use tokio_util::io::InspectReader;
 use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::error::with_causes;
 
-/// A connection that hangs is found after at most twice this time, and all that wait for it learn of it.
+/// A connection that has been silent for so long is asked whether it lives. One that hangs is found after twice this time,
+/// and all that wait for it learn of it.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// How much may come on one stream, and on all together, before the host says that it has taken it. No stream holds the
 /// others up: all are read without waiting for the guest.
@@ -179,10 +184,12 @@ impl Shared {
         let unreachable = |error: BoxError| Status::unavailable(with_causes(&*error));
         let url = self.absolute(Uri::from_static("/"))?;
         let stream = self.connector.clone().call(url).await.map_err(unreachable)?;
+        let heard = Arc::new(Heard::now());
+        let noting = Arc::clone(&heard);
         let handshake = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .handshake(TokioIo::new(stream))
+            .handshake(InspectReader::new(TokioIo::new(stream), move |_| noting.again()))
             .await;
         let (sender, mut connection) = handshake.map_err(lost)?;
         let (pings, interval, authority) = (connection.ping_pong(), self.ping_interval, self.authority.clone());
@@ -192,7 +199,7 @@ impl Shared {
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(broker = %authority, %error, "a connection has ended");
                 },
-                () = hangs(pings, interval) => tracing::warn!(broker = %authority, "a connection hangs and is given up"),
+                () = hangs(pings, &heard, interval) => tracing::warn!(broker = %authority, "a connection hangs and is given up"),
             }
         });
         Ok(sender)
@@ -209,16 +216,43 @@ impl Shared {
     }
 }
 
-/// Ends when the other end no longer answers.
-async fn hangs(pings: Option<PingPong>, interval: Duration) {
+/// Ends when the other end no longer answers. It is asked only after a time of silence.
+async fn hangs(pings: Option<PingPong>, heard: &Heard, interval: Duration) {
     let Some(mut pings) = pings else { return future::pending().await };
     loop {
+        let silent = heard.last() + interval;
+        if Instant::now() < silent {
+            time::sleep_until(silent).await;
+            continue;
+        }
         match time::timeout(interval, pings.ping(Ping::opaque())).await {
-            Ok(Ok(_)) => time::sleep(interval).await,
+            // It has been heard.
+            Ok(Ok(_)) => {}
             // The connection itself says why.
             Ok(Err(_)) => future::pending().await,
             Err(_) => return,
         }
+    }
+}
+
+/// When something last came from the other end.
+struct Heard {
+    since: Instant,
+    milliseconds: AtomicU64,
+}
+
+impl Heard {
+    fn now() -> Self {
+        Self { since: Instant::now(), milliseconds: AtomicU64::new(0) }
+    }
+
+    fn again(&self) {
+        let milliseconds = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.milliseconds.store(milliseconds, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.since + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
     }
 }
 

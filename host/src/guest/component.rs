@@ -16,6 +16,7 @@ use wasmtime::{
 
 use super::{
     Contract, Error, abi,
+    clock::Clock,
     error::{clip, few},
     state::State,
 };
@@ -47,6 +48,7 @@ struct Inner {
     weight: u64,
     pre: InstancePre<State>,
     indices: abi::Exports,
+    clock: Arc<Clock>,
 }
 
 impl fmt::Debug for Component {
@@ -118,6 +120,11 @@ impl Component {
         self.0.pre.engine()
     }
 
+    /// What makes its instances yield.
+    pub(super) fn clock(&self) -> &Arc<Clock> {
+        &self.0.clock
+    }
+
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<abi::Guest> {
         let instance = self.0.pre.instantiate_async(&mut *store).await?;
         self.0.indices.load(store, &instance)
@@ -135,15 +142,15 @@ pub(super) fn identify(name: &str, bytes: &[u8], expected: Option<[u8; 32]>) -> 
 
 /// Makes a component of its compiled code: finds its contract and links its imports. Blocks for some milliseconds.
 pub(super) fn build(
-    engine: &wasmtime::Engine,
     linker: &Linker<State>,
+    clock: &Arc<Clock>,
     name: &str,
     sha256: String,
     compiled: &wasmtime::component::Component,
     weight: u64,
 ) -> Result<Component, Error> {
     let path = || name.to_owned();
-    let shape = compiled.component_type();
+    let (engine, shape) = (compiled.engine(), compiled.component_type());
     let contract = probe::contract(engine, &shape).map_err(|wrong| wrong.into_error(path()))?;
     let imports = imports::resolve(shape.imports(engine).map(|(name, _)| name));
     let imports = imports.map_err(|missing| Error::Link { path: path(), missing: few(missing) })?;
@@ -152,8 +159,8 @@ pub(super) fn build(
     let pre = linker.instantiate_pre(compiled).map_err(unlinked)?;
     let has_lifecycle = probe::exported(engine, &shape, contract.lifecycle()).is_some();
     let indices = abi::Exports::new(contract, &pre, has_lifecycle).map_err(unlinked)?;
-    let name = name.to_owned();
-    Ok(Component(Arc::new(Inner { name, sha256, contract, imports, exports, weight, pre, indices })))
+    let (name, clock) = (name.to_owned(), Arc::clone(clock));
+    Ok(Component(Arc::new(Inner { name, sha256, contract, imports, exports, weight, pre, indices, clock })))
 }
 
 fn digest(bytes: &[u8], expected: Option<[u8; 32]>) -> Result<String, (String, String)> {

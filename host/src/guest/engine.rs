@@ -1,12 +1,10 @@
-//! One wasmtime engine for the process: its settings, its clock, and the way from a file to a component.
+//! One wasmtime engine for the process: its settings, and the way from a file to a component.
 
 use std::{
     collections::HashMap,
     hash::{Hash, Hasher},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
-    thread,
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -18,6 +16,7 @@ use wasmtime_wasi::p2::bindings::filesystem;
 use super::{
     CodeCache, CompileLimits, Compiler, Component, Error, abi,
     cache::CodeId,
+    clock::Clock,
     compile,
     component::{self, WeakComponent, hex},
     error::clip,
@@ -25,8 +24,6 @@ use super::{
 };
 use crate::capability::{files::HasFiles, sockets};
 
-/// How long a guest may compute before it makes room for other tasks. Deadlines are checked at the same moments.
-const TICK: Duration = Duration::from_millis(10);
 /// Components that are compiled at a time. One compilation already uses all processors for most of its time.
 const COMPILATIONS: usize = 2;
 /// Components that are read and recognized at a time: those of very many connectors that start at once would all be in
@@ -55,8 +52,7 @@ struct Inner {
     loads: Semaphore,
     /// What is in use, by its name in messages and its digest: connectors with the same component share its code.
     in_use: Mutex<HashMap<(String, String), WeakComponent>>,
-    // Dropping it ends the clock.
-    _clock: mpsc::Sender<()>,
+    clock: Arc<Clock>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -75,10 +71,10 @@ impl Engine {
         let EngineOptions { cache, compiler } = options;
         let engine = wasmtime::Engine::new(&config()).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
-        let clock = start_clock(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
+        let clock = Clock::start(&engine).map_err(|error| Error::Engine { message: error.to_string() })?;
         let (compilations, loads) = (Semaphore::new(COMPILATIONS), Semaphore::new(LOADS));
         let in_use = Mutex::default();
-        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, loads, in_use, _clock: clock })))
+        Ok(Self(Arc::new(Inner { engine, linker, cache, compiler, compilations, loads, in_use, clock })))
     }
 
     /// Where compiled components are kept.
@@ -186,7 +182,7 @@ impl Engine {
 
     /// [`Error::Engine`]: the code is none of this engine.
     fn load(&self, name: &str, id: &CodeId, artifact: &[u8]) -> Result<Component, Error> {
-        let Inner { engine, linker, .. } = &*self.0;
+        let Inner { engine, linker, clock, .. } = &*self.0;
         let no_code = || Error::Engine { message: "the compiler gave no code".into() };
         let (code, weight) = compile::artifact::parts(artifact).ok_or_else(no_code)?;
         #[expect(unsafe_code, reason = "there is no other way to keep code between runs")]
@@ -194,7 +190,7 @@ impl Engine {
         // for itself, or from the cache, which gives out only what this user's host wrote and no one has changed since.
         let compiled = unsafe { wasmtime::component::Component::deserialize(engine, code) };
         let compiled = compiled.map_err(|error| Error::Engine { message: clip(format!("{error:#}")) })?;
-        let component = component::build(engine, linker, name, id.sha256.clone(), &compiled, weight)?;
+        let component = component::build(linker, clock, name, id.sha256.clone(), &compiled, weight)?;
         let mut in_use = self.in_use();
         in_use.retain(|_, component| component.upgrade().is_some());
         in_use.insert((name.to_owned(), id.sha256.clone()), component.downgrade());
@@ -258,17 +254,4 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     abi::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-/// A thread of its own: on a runtime whose threads are all busy with guests, a task would never get to tick.
-fn start_clock(engine: &wasmtime::Engine) -> std::io::Result<mpsc::Sender<()>> {
-    let (alive, ended) = mpsc::channel();
-    let engine = engine.weak();
-    thread::Builder::new().name("guest-clock".into()).spawn(move || {
-        while ended.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let Some(engine) = engine.upgrade() else { break };
-            engine.increment_epoch();
-        }
-    })?;
-    Ok(alive)
 }

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 use wasmtime::Store;
 
-use super::{Component, ConsumerConfig, Error, InstanceLimits, abi, state::State};
+use super::{
+    Component, ConsumerConfig, Error, InstanceLimits, abi,
+    clock::{Clock, Ticking},
+    state::State,
+};
 use crate::{
     capability::{files::Folders, http::Gate, limit::Limit, logging::LogOptions, sockets::Sockets},
     record::{Batch, Verdict},
@@ -47,11 +51,14 @@ pub struct InstanceOptions {
 pub struct Instance {
     live: Option<Live>,
     call_timeout: Duration,
+    clock: Arc<Clock>,
 }
 
 struct Live {
     store: Store<State>,
     guest: abi::Guest,
+    /// While it is called.
+    ticking: Option<Ticking>,
 }
 
 impl std::fmt::Debug for Live {
@@ -70,6 +77,8 @@ impl Instance {
         let InstanceOptions { connector_name, instance, settings, call_timeout, start_timeout, .. } = options;
         let mut store = State::store(component.engine(), options);
         store.data_mut().memory.take(component.weight())?;
+        let clock = Arc::clone(component.clock());
+        let _ticking = clock.ticking();
         let starting = async {
             let guest = component.instantiate(&mut store).await?;
             let answer = guest.initialize(&mut store, connector_name, *instance, settings.expose_secret()).await?;
@@ -79,7 +88,7 @@ impl Instance {
         let by = Limit::StartTimeout;
         let (guest, answer) = ended(&store, started, *start_timeout, Some(by))?;
         answer.map_err(without_batch)?;
-        Ok(Self { live: Some(Live { store, guest }), call_timeout: *call_timeout })
+        Ok(Self { live: Some(Live { store, guest, ticking: None }), call_timeout: *call_timeout, clock })
     }
 
     /// Which subscriptions the guest wants.
@@ -143,12 +152,14 @@ impl Instance {
     fn begin(&mut self, deadline: Option<Duration>) -> Result<(Live, Duration), Error> {
         let mut live = self.live.take().ok_or(Error::Unusable)?;
         live.store.data_mut().memory.start_call();
+        live.ticking = Some(self.clock.ticking());
         Ok((live, deadline.unwrap_or(Duration::MAX).min(self.call_timeout)))
     }
 
-    fn finish<T>(&mut self, live: Live, outcome: Timed<Result<T, Error>>, limit: Duration) -> Result<T, Error> {
+    fn finish<T>(&mut self, mut live: Live, outcome: Timed<Result<T, Error>>, limit: Duration) -> Result<T, Error> {
         let whole = limit == self.call_timeout;
         let answer = ended(&live.store, outcome, limit, whole.then_some(Limit::CallTimeout))?;
+        live.ticking = None;
         self.live = Some(live);
         answer
     }

@@ -64,7 +64,7 @@ fn serve(listener: TcpListener, calls: usize, status: &'static str) -> JoinHandl
             }
         }
         connection.graceful_shutdown();
-        while connection.accept().await.is_some() {}
+        while let Some(Ok(_)) = connection.accept().await {}
         (listener, decoded)
     })
 }
@@ -132,6 +132,18 @@ async fn a_connection_that_hangs_is_given_up() {
     });
     assert_eq!(call.unwrap_err().code(), Code::Unavailable);
     drop(held);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_only_silent_is_kept() {
+    let listener = listener().await;
+    let link = link(&listener, OFTEN);
+    // It takes one connection.
+    let server = serve(listener, 2, "0");
+    link.tell(PATH, ack()).await.unwrap();
+    time::sleep(10 * OFTEN).await;
+    link.tell(PATH, ack()).await.unwrap();
+    server.await.unwrap();
 }
 
 #[tokio::test]

@@ -90,6 +90,24 @@ async fn what_is_passed_in_one_call_is_counted() {
 }
 
 #[tokio::test]
+async fn a_guest_is_interrupted_that_is_called_after_a_long_rest() {
+    // One that nobody else uses.
+    let engine = Engine::new(EngineOptions::default()).unwrap();
+    let spin = Core::processing("(loop (br 0)) unreachable").build();
+    let component = engine.compile("test.wasm", spin.into(), None, &CompileLimits::default()).await.unwrap();
+    drop(engine);
+    let short = InstanceOptions { call_timeout: Duration::from_millis(20), ..options(vec![]) };
+    for _ in 0..2 {
+        let mut spins = Instance::start(&component, &short).await.unwrap();
+        while !component.clock().rests() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let error = spins.process_batch(&batch(&["a"]), None).await.unwrap_err();
+        assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn time_is_counted_where_it_was_the_limit() {
     let spin = Core::processing("(loop (br 0)) unreachable");
     let short = InstanceOptions { call_timeout: Duration::from_millis(20), ..options(vec![]) };
