@@ -360,6 +360,7 @@ bool sink_response_header(const sink_response *response, const char *name, sink_
 /* What the status means for the records that the request carried:
  *   2xx                 done
  *   408, 425, 429, 5xx  retryable, with the pause of Retry-After
+ *   401, 407            fatal, with the first 200 characters of the body: no record is to blame for credentials
  *   other 4xx           rejected, with the first 200 characters of the body
  *   3xx                 fatal, with the Location: the URL in the settings is not the right one */
 sink_result sink_check_status(const sink_response *response);

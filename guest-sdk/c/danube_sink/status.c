@@ -93,8 +93,9 @@ sink_result sink_check_status(const sink_response *response) {
         return sink_fatal("status %d: redirected to `%.*s`, and redirects are not followed", status, SINK_TEXT_ARGS(location));
     }
     bool refused = status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+    bool unauthorized = status == 401 || status == 407;
     /* No final response is below 200 or above 599: whatever sent it does not work as it should just now. */
-    if (refused) result.status = SINK_REJECTED;
+    if (refused) result.status = unauthorized ? SINK_FATAL : SINK_REJECTED;
     result.reason = refusal(response);
     sink_text pause;
     if (!refused && sink_response_header(response, "retry-after", &pause))

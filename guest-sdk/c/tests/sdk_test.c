@@ -293,9 +293,9 @@ static void a_status_says_what_becomes_of_the_records(void) {
         sink_status expected;
     } cases[] = {
         {200, SINK_DONE},      {204, SINK_DONE},      {299, SINK_DONE},      {301, SINK_FATAL},     {400, SINK_REJECTED},
-        {401, SINK_REJECTED},  {403, SINK_REJECTED},  {404, SINK_REJECTED},  {408, SINK_RETRYABLE}, {422, SINK_REJECTED},
+        {401, SINK_FATAL},     {403, SINK_REJECTED},  {404, SINK_REJECTED},  {408, SINK_RETRYABLE}, {422, SINK_REJECTED},
         {425, SINK_RETRYABLE}, {429, SINK_RETRYABLE}, {499, SINK_REJECTED},  {500, SINK_RETRYABLE}, {503, SINK_RETRYABLE},
-        {600, SINK_RETRYABLE}, {101, SINK_RETRYABLE},
+        {600, SINK_RETRYABLE}, {101, SINK_RETRYABLE}, {407, SINK_FATAL},
     };
     for (size_t i = 0; i < SINK_COUNT(cases); i++) {
         const sink_response response = {.status = cases[i].status};

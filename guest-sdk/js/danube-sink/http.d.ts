@@ -147,8 +147,9 @@ export declare class Response {
     /**
      * The response itself if its status is 2xx, else throws what the status means for the records of the request.
      *
-     * 408, 425, 429, 5xx: `Retryable`, with the pause of `retryAfterMs`; other 4xx: `Rejected`, with the first 200 characters of
-     * the body; 3xx: `Fatal`, with the `Location`, since the URL in the settings is not the right one.
+     * 408, 425, 429, 5xx: `Retryable`, with the pause of `retryAfterMs`; 401 and 407: `Fatal`, since no record is to blame for
+     * credentials; other 4xx: `Rejected`; all with the first 200 characters of the body. 3xx: `Fatal`, with the `Location`, since
+     * the URL in the settings is not the right one.
      * @returns {this}
      */
     checkStatus(): this;

@@ -206,8 +206,9 @@ export class Response {
   /**
    * The response itself if its status is 2xx, else throws what the status means for the records of the request.
    *
-   * 408, 425, 429, 5xx: `Retryable`, with the pause of `retryAfterMs`; other 4xx: `Rejected`, with the first 200 characters of
-   * the body; 3xx: `Fatal`, with the `Location`, since the URL in the settings is not the right one.
+   * 408, 425, 429, 5xx: `Retryable`, with the pause of `retryAfterMs`; 401 and 407: `Fatal`, since no record is to blame for
+   * credentials; other 4xx: `Rejected`; all with the first 200 characters of the body. 3xx: `Fatal`, with the `Location`, since
+   * the URL in the settings is not the right one.
    * @returns {this}
    */
   checkStatus() {
@@ -224,6 +225,7 @@ export class Response {
       const target = this.header("location") ?? "nowhere";
       return new Fatal(`status ${status}: redirected to \`${target}\`, and redirects are not followed`);
     }
+    if (status === 401 || status === 407) return new Fatal(this.#refusal());
     if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return new Rejected(this.#refusal());
     // No final response is below 200 or above 599: whatever sent it does not work as it should just now.
     return new Retryable(this.#refusal(), this.retryAfterMs);

@@ -10,8 +10,8 @@ const outcome = (status, body = "why", headers = {}) => new http.Response(status
 test("every status has its class", () => {
   for (const [kind, statuses] of [
     [Retryable, [408, 425, 429, 500, 501, 502, 503, 504, 599, 600, 101]],
-    [Rejected, [400, 401, 403, 404, 409, 413, 422, 451, 499]],
-    [Fatal, [301, 302, 307, 399]],
+    [Rejected, [400, 403, 404, 409, 413, 422, 451, 499]],
+    [Fatal, [401, 407, 301, 302, 307, 399]],
   ]) {
     for (const status of statuses) assert.ok(outcome(status) instanceof kind, String(status));
   }

@@ -176,8 +176,9 @@ class Response:
     def check_status(self) -> Response:
         """The response itself if its status is 2xx, else raises what the status means for the records of the request.
 
-        408, 425, 429, 5xx: `Retryable`, with the pause of `retry_after`; other 4xx: `Rejected`, with the first 200
-        characters of the body; 3xx: `Fatal`, with the `Location`, since the URL in the settings is not the right one.
+        408, 425, 429, 5xx: `Retryable`, with the pause of `retry_after`; 401 and 407: `Fatal`, since no record is to blame
+        for credentials; other 4xx: `Rejected`; all with the first 200 characters of the body. 3xx: `Fatal`, with the
+        `Location`, since the URL in the settings is not the right one.
         """
         error = self.error
         if error is not None:
@@ -192,6 +193,8 @@ class Response:
         if 300 <= self.status < 400:
             target = self.header("location") or "nowhere"
             return Fatal(f"status {self.status}: redirected to `{target}`, and redirects are not followed")
+        if self.status in (401, 407):
+            return Fatal(self._refusal())
         if 400 <= self.status < 500 and self.status not in (408, 425, 429):
             return Rejected(self._refusal())
         # No final response is below 200 or above 599: whatever sent it does not work as it should just now.

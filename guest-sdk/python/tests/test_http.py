@@ -18,8 +18,8 @@ class StatusTest(unittest.TestCase):
         for kind, statuses in {
             type(None): [200, 201, 204, 299],
             Retryable: [408, 425, 429, 500, 501, 502, 503, 504, 599, 600, 101],
-            Rejected: [400, 401, 403, 404, 409, 413, 422, 451, 499],
-            Fatal: [301, 302, 307, 399],
+            Rejected: [400, 403, 404, 409, 413, 422, 451, 499],
+            Fatal: [401, 407, 301, 302, 307, 399],
         }.items():
             for status in statuses:
                 self.assertIs(type(outcome(status)), kind, status)

@@ -89,12 +89,11 @@ impl Tokens {
     fn fetch(&self) -> Result<Token> {
         let asked = Instant::now();
         let response = self.request().timeout(self.timeout).send()?;
-        match response.check_status() {
+        if let Err(error) = response.check_status() {
             // A client that is refused stays refused, and it is not the records' fault. The body may quote a secret.
-            Err(Error::Rejected { .. }) => {
-                return Err(Error::fatal(format!("the token server refuses the client: status {}", response.status())));
-            }
-            other => other?,
+            let is_refused = (400..500).contains(&response.status()) && !error.is_retryable();
+            let refused = || Error::fatal(format!("the token server refuses the client: status {}", response.status()));
+            return Err(if is_refused { refused() } else { error });
         }
         let Answer { access_token, expires_in } =
             response.json().map_err(|_| Error::fatal("the token server's answer has no `access_token`"))?;
@@ -198,6 +197,7 @@ mod tests {
     fn a_server_that_refuses_is_told_from_one_that_is_busy() {
         for (status, body, expected) in [
             (401, "s&", Error::fatal("oauth2: the token server refuses the client: status 401")),
+            (400, "s&", Error::fatal("oauth2: the token server refuses the client: status 400")),
             (503, "", Error::retryable("oauth2: status 503")),
             (200, "{}", Error::fatal("oauth2: the token server's answer has no `access_token`")),
             (

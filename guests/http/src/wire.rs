@@ -62,8 +62,6 @@ impl Answer {
         };
         match response.check_status() {
             Ok(()) => Self::Written(response),
-            // No record is to blame for credentials.
-            Err(error) if is_unauthorized(&response) => Self::Failed(Error::fatal(error.reason())),
             Err(error) if response.status() == PAYLOAD_TOO_LARGE => Self::TooLarge(error),
             Err(error) => Self::Failed(error),
         }

@@ -33,6 +33,11 @@ pub(super) async fn statuses_mean_what_they_mean(language: Language) {
         let reason = report.retries(1)[0]["reason"].to_string();
         assert!(reason.contains(&status.to_string()), "{reason}");
     }
+    for status in [401, 407] {
+        let reply = json!({ "status": status, "body": "why" });
+        let report = Trial::new(language).await.records(numbered(1)).reply(&reply).run().await;
+        assert!(report.stopped().contains(&format!("status {status}: why")), "{}", report.happened);
+    }
     let moved = json!({ "status": 302, "headers": { "location": "http://127.0.0.1:9/there" } });
     let report = Trial::new(language).await.records(numbered(1)).reply(&moved).run().await;
     assert!(report.stopped().contains("http://127.0.0.1:9/there"), "{}", report.happened);

@@ -53,6 +53,7 @@ func (r *Response) RetryAfter() time.Duration { return pause(r.Header("retry-aft
 //
 //	2xx                  nil
 //	408, 425, 429, 5xx   *danubesink.RetryableError, with the pause of RetryAfter
+//	401, 407             *danubesink.FatalError, with the first 200 characters of the body: no record is to blame for credentials
 //	other 4xx            *danubesink.RejectedError, with the first 200 characters of the body
 //	3xx                  *danubesink.FatalError, with the Location: the URL in the settings is not the right one
 func (r *Response) CheckStatus() error {
@@ -67,6 +68,8 @@ func (r *Response) CheckStatus() error {
 		return danubesink.Fatal("status %d: redirected to `%s`, and redirects are not followed", r.Status, location)
 	case r.Status == 408, r.Status == 425, r.Status == 429:
 		return danubesink.RetryableAfter(r.RetryAfter(), "%s", r.refusal())
+	case r.Status == 401, r.Status == 407:
+		return danubesink.Fatal("%s", r.refusal())
 	case r.Status >= 400 && r.Status < 500:
 		return danubesink.Rejected("%s", r.refusal())
 	default:

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,12 @@ func TestAStatusSaysWhatBecomesOfTheRecords(t *testing.T) {
 			t.Error(status, err)
 		}
 	}
-	for _, status := range []int{400, 401, 403, 404, 409, 422, 499} {
+	for _, status := range []int{401, 407} {
+		if err := (&Response{Status: status, Body: []byte("why")}).CheckStatus(); !errors.As(err, &fatal) || err.Error() != fmt.Sprintf("status %d: why", status) {
+			t.Error(status, err)
+		}
+	}
+	for _, status := range []int{400, 403, 404, 409, 422, 499} {
 		if err := (&Response{Status: status}).CheckStatus(); !errors.As(err, &rejected) {
 			t.Error(status, err)
 		}

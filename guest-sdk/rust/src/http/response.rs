@@ -101,6 +101,7 @@ impl Response {
     /// | status | error |
     /// |---|---|
     /// | 408, 425, 429, 5xx | `Retryable`, with the pause of [`retry_after`](Self::retry_after) |
+    /// | 401, 407 | `Fatal`, with the first 200 characters of the body: no record is to blame for credentials |
     /// | other 4xx | `Rejected`, with the first 200 characters of the body |
     /// | 3xx | `Fatal`, with the `Location`: the URL in the settings is not the right one |
     pub fn error_for_status(self) -> Result<Self, crate::Error> {
@@ -117,6 +118,7 @@ impl Response {
             200..300 => Ok(()),
             300..400 => Err(crate::Error::fatal(self.redirect())),
             408 | 425 | 429 => Err(self.busy()),
+            401 | 407 => Err(crate::Error::fatal(self.refusal())),
             400..500 => Err(crate::Error::rejected(self.refusal())),
             // No final response is below 200 or above 599: whatever sent it does not work as it should just now.
             500.. | ..200 => Err(self.busy()),
@@ -193,8 +195,15 @@ mod tests {
 
     #[test]
     fn what_the_server_refuses_is_bad_data() {
-        for status in [400, 401, 403, 404, 409, 413, 422, 451, 499] {
+        for status in [400, 403, 404, 409, 413, 422, 451, 499] {
             assert_eq!(outcome(status), Err(crate::Error::rejected(format!("status {status}: why"))));
+        }
+    }
+
+    #[test]
+    fn no_record_is_to_blame_for_credentials() {
+        for status in [401, 407] {
+            assert_eq!(outcome(status), Err(crate::Error::fatal(format!("status {status}: why"))));
         }
     }
 
