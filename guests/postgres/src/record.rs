@@ -54,6 +54,7 @@ impl Row {
             let value = document.value(&column.source)?;
             let cell = column.kind.cell(value, column.source == Source::Payload).and_then(|cell| match cell {
                 None if column.is_key => Err(no_key(column, is_deleted)),
+                Some(text) if text.contains('\0') => Err("the server's text has no place for U+0000".to_owned()),
                 cell => Ok(cell),
             });
             cell.map_err(|mistake| Error::rejected(format!("column `{}` of {}: {mistake}", column.name, record.id())))

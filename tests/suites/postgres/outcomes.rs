@@ -82,7 +82,7 @@ async fn a_bad_row_is_rejected_alone() {
             (r#"{"id":"x","name":"a"}"#, "SQLSTATE 22P02"),
             (r#"{"id":99999999999,"name":"a"}"#, "SQLSTATE 22003"),
             (r#"{"id":901,"name":"abcd"}"#, "SQLSTATE 22001"),
-            ("{\"id\":902,\"name\":\"\\u0000\"}", "SQLSTATE 22021"),
+            ("{\"id\":902,\"name\":\"\\u0000\"}", "column `name` of "),
             (r#"{"id":903}"#, "SQLSTATE 23502"),
             (r#"{"id":904,"name":"a","other":1}"#, "SQLSTATE 23505"),
             (r#"{"id":905,"name":"a","level":0}"#, "SQLSTATE 23514"),

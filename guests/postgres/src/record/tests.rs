@@ -67,6 +67,13 @@ fn what_does_not_fit_is_bad_data() {
 }
 
 #[test]
+fn the_character_that_the_server_cannot_keep_is_told_with_its_column() {
+    let expected = Err("column `c` of /default/test@5: the server's text has no place for U+0000".to_owned());
+    assert_eq!(field(&json!("a\0b"), Kind::Plain), expected);
+    assert_eq!(field(&json!(["a\0b"]), Kind::Array(Box::new(Kind::Plain))), expected);
+}
+
+#[test]
 fn a_whole_payload_is_bytes_as_published() {
     assert_eq!(cell(RecordBuilder::binary([0xff, 0]), "@payload", Kind::Bytes), Ok(Some("\\xff00".to_owned())));
     assert_eq!(cell(RecordBuilder::text("ü"), "@payload", Kind::Bytes), Ok(Some("\\xc3bc".to_owned())));
