@@ -46,6 +46,12 @@ impl Sink for ClickHouse {
         let mut inserts = BTreeMap::new();
         for (topic, target) in &config.targets {
             let layout = layout(&config, target)?;
+            if deduplicate && Table::remembers_inserts(&config.server, target)? {
+                warn!(
+                    "table {}: `non_replicated_deduplication_window` may lose rows when the server is killed while it writes, see the README",
+                    target.name().map_err(Error::fatal)?
+                );
+            }
             let query = insert_query(target, &layout)?;
             inserts.insert(topic.clone(), Insert { query, settings: settings.clone(), deduplicate, layout });
         }
@@ -98,7 +104,7 @@ impl Insert {
 fn layout(config: &Config, target: &Target) -> Result<Layout> {
     let mut table = Table::of(&config.server, target)?;
     if table.is_none() && config.create {
-        create(&config.server, target, config.deduplicate)?;
+        create(&config.server, target)?;
         table = Table::of(&config.server, target)?;
     }
     let name = target.name().map_err(Error::fatal)?;

@@ -5,27 +5,18 @@ use sink_common::{Column, Dialect, Source};
 
 use crate::{config::Target, server::Server};
 
-/// How many inserts a table remembers, so that it knows one that comes again.
-const REMEMBERED_INSERTS: u32 = 1000;
-
 /// Creates the table and, if there is none, its database.
-pub(crate) fn create(server: &Server, target: &Target, deduplicate: bool) -> Result<()> {
+pub(crate) fn create(server: &Server, target: &Target) -> Result<()> {
     let database = Dialect::ClickHouse.text(&target.database).map_err(Error::fatal)?;
     if !server.has_rows(&format!("SELECT name FROM system.databases WHERE name = {database}"))? {
         let name = Dialect::ClickHouse.identifier(&target.database).map_err(Error::fatal)?;
         server.execute(&format!("CREATE DATABASE IF NOT EXISTS {name}"))?;
     }
     let has_instants = server.has_rows("SELECT name FROM system.data_type_families WHERE name = 'DateTime64'")?;
-    let remembers = deduplicate
-        && target.engine.contains("MergeTree")
-        && !target.engine.contains("Replicated")
-        && server.has_rows(
-            "SELECT name FROM system.merge_tree_settings WHERE name = 'non_replicated_deduplication_window'",
-        )?;
-    server.execute(&statement(target, has_instants, remembers)?)
+    server.execute(&statement(target, has_instants)?)
 }
 
-fn statement(target: &Target, has_instants: bool, remembers: bool) -> Result<String> {
+fn statement(target: &Target, has_instants: bool) -> Result<String> {
     let mut columns = Vec::new();
     for column in &target.columns {
         let name = Dialect::ClickHouse.identifier(&column.name).map_err(Error::fatal)?;
@@ -39,9 +30,6 @@ fn statement(target: &Target, has_instants: bool, remembers: bool) -> Result<Str
     }
     if engine.contains("MergeTree") {
         statement.push_str(&format!(" ORDER BY {order_by}"));
-    }
-    if remembers {
-        statement.push_str(&format!(" SETTINGS non_replicated_deduplication_window = {REMEMBERED_INSERTS}"));
     }
     Ok(statement)
 }
@@ -87,15 +75,15 @@ mod tests {
     #[test]
     fn the_statement_has_what_the_settings_say() {
         let columns = serde_json::json!({ "id": { "from": "id", "type": "UInt64" }, "at": "@publish_time" });
-        let expected = r"CREATE TABLE IF NOT EXISTS `d`.`t\`` (`at` DateTime64(6), `id` UInt64) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(at) ORDER BY id SETTINGS non_replicated_deduplication_window = 1000";
-        assert_eq!(statement(&target(columns.clone()), true, true).as_deref(), Ok(expected));
-        let old = statement(&target(columns), false, false).expect("there are types");
-        assert!(old.contains("`at` DateTime,") && !old.contains("SETTINGS"), "{old}");
+        let expected = r"CREATE TABLE IF NOT EXISTS `d`.`t\`` (`at` DateTime64(6), `id` UInt64) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(at) ORDER BY id";
+        assert_eq!(statement(&target(columns.clone()), true).as_deref(), Ok(expected));
+        let old = statement(&target(columns), false).expect("there are types");
+        assert!(old.contains("`at` DateTime,"), "{old}");
     }
 
     #[test]
     fn a_field_needs_a_type() {
-        let error = statement(&target(serde_json::json!({ "a": "b.c" })), true, true).expect_err("no type");
+        let error = statement(&target(serde_json::json!({ "a": "b.c" })), true).expect_err("no type");
         let expected =
             "settings: `create` needs a type for the column `a`\nhelp: a = { from = \"b.c\", type = \"String\" }";
         assert_eq!(error, Error::fatal(expected));

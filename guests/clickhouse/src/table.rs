@@ -43,6 +43,18 @@ impl Table {
         Ok((!columns.is_empty()).then_some(Self { columns }))
     }
 
+    /// Whether the table itself knows an insert that comes again. It notes an insert before it keeps the rows: killed in between,
+    /// it takes the next try for a duplicate.
+    pub(crate) fn remembers_inserts(server: &Server, target: &Target) -> Result<bool> {
+        let text = |text: &str| Dialect::ClickHouse.text(text).map_err(Error::fatal);
+        server.has_rows(&format!(
+            "SELECT name FROM system.tables WHERE database = {} AND name = {} \
+             AND match(engine_full, 'non_replicated_deduplication_window = [1-9]')",
+            text(&target.database)?,
+            text(&target.table)?
+        ))
+    }
+
     /// The type of a column.
     pub(crate) fn data_type(&self, name: &str) -> DataType {
         self.columns.get(name).map_or(DataType::Other, |column| DataType::parse(&column.data_type))
