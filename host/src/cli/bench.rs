@@ -160,9 +160,16 @@ impl Bench {
             return Ok(ExitCode::SUCCESS);
         }
         let rows = if rows.is_empty() { Row::value_variants().to_vec() } else { rows };
-        let mut figures = Vec::new();
+        let (mut figures, mut failed) = (Vec::new(), None);
         for row in rows {
-            let measured = row.measure(&context).await?;
+            let measured = match row.measure(&context).await {
+                Ok(measured) => measured,
+                // What took minutes is shown all the same.
+                Err(stop) => {
+                    failed = Some(stop);
+                    break;
+                }
+            };
             if !json && !markdown {
                 // As soon as it is known: all of it takes minutes.
                 context.progress.aside(|| measured.iter().for_each(|figure| println!("{figure}")));
@@ -175,7 +182,7 @@ impl Bench {
         } else if markdown {
             print!("{}", figure::markdown(&figures));
         }
-        Ok(ExitCode::SUCCESS)
+        failed.map_or(Ok(ExitCode::SUCCESS), Err)
     }
 }
 
