@@ -58,8 +58,8 @@ function pointAt(bytes, at) {
 export function toBase64(bytes) {
   let characters = "";
   for (let at = 0; at < bytes.length; at += 8192) {
-    // Spread instead of applied, each byte would go through an iterator: two seconds for 1 MB in StarlingMonkey.
-    characters += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192));
+    // Spread into a call, each byte would go through an iterator: 1.4 s for 1 MB in StarlingMonkey.
+    characters += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + 8192));
   }
   return btoa(characters);
 }
