@@ -15,6 +15,7 @@ mod machine;
 mod native;
 mod payload;
 mod progress;
+mod publisher;
 mod runs;
 mod sinks;
 mod stages;

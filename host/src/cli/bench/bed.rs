@@ -10,12 +10,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use danube_client::{DanubeClient, Producer, SubType};
+use danube_client::{DanubeClient, SubType};
 use danube_dev_broker::{DevBroker, DevBrokerConfig, Observed};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Context, Stop, machine, payload::document};
+use super::{Context, Stop, machine, payload::document, publisher::Publisher};
 
 /// Records under way at once while a topic is filled.
 const PUBLISHING: usize = 64;
@@ -121,14 +121,14 @@ impl Bed {
     ) -> Result<(T, Drained), Stop> {
         if let Some(memory) = &self.memory {
             let topic = self.subscribed_topic(&memory.broker).await?;
-            self.publish(&self.producer(&topic).await?, records, bytes).await?;
+            self.feed(&self.publisher(&topic).await?, records, bytes, &|| usize::MAX, usize::MAX).await?;
             let (consumer, acknowledged) = start(&topic).await?;
             return Ok((consumer, drained(records, &acknowledged).await?));
         }
         let topic = self.topic().await?;
         let (consumer, acknowledged) = start(&topic).await?;
-        let producer = self.producer(&topic).await?;
-        let feed = self.feed(&producer, records, bytes, &acknowledged, AHEAD);
+        let publisher = self.publisher(&topic).await?;
+        let feed = self.feed(&publisher, records, bytes, &acknowledged, AHEAD);
         let ((), drained) = tokio::try_join!(feed, drained(records, &acknowledged))?;
         Ok((consumer, drained))
     }
@@ -136,7 +136,8 @@ impl Bed {
     /// A new topic.
     pub(super) async fn topic(&self) -> anyhow::Result<String> {
         let topic = format!("/default/bench-{:08x}-{}", self.tag, self.topics.fetch_add(1, Ordering::Relaxed));
-        self.producer(&topic).await?;
+        let builder = self.client.new_producer().with_topic(&topic).with_name("bench-first").with_reliable_dispatch();
+        builder.build()?.create().await.with_context(|| format!("cannot create `{topic}`"))?;
         Ok(topic)
     }
 
@@ -155,22 +156,15 @@ impl Bed {
         Ok(topic)
     }
 
-    pub(super) async fn producer(&self, topic: &str) -> anyhow::Result<Producer> {
-        let builder = self.client.new_producer().with_topic(topic).with_name("bench").with_reliable_dispatch();
-        let mut producer = builder.build()?;
-        producer.create().await.with_context(|| format!("cannot publish to `{topic}`"))?;
-        Ok(producer)
-    }
-
-    /// Publishes records, as fast as it goes.
-    pub(super) async fn publish(&self, producer: &Producer, records: usize, bytes: usize) -> anyhow::Result<()> {
-        self.feed(producer, records, bytes, &|| usize::MAX, usize::MAX).await
+    /// For a topic that there is.
+    pub(super) async fn publisher(&self, topic: &str) -> anyhow::Result<Publisher> {
+        Publisher::new(&self.client, topic).await
     }
 
     /// Publishes records, never more than so many before what is acknowledged.
     pub(super) async fn feed(
         &self,
-        producer: &Producer,
+        publisher: &Publisher,
         records: usize,
         bytes: usize,
         acknowledged: &impl Fn() -> usize,
@@ -180,10 +174,9 @@ impl Bed {
             while n >= acknowledged().saturating_add(ahead) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            producer.send(document(n, bytes).into_bytes(), None).await.map(drop)
+            publisher.send(document(n, bytes)).await
         };
-        let sent = stream::iter(0..records).map(send).buffer_unordered(PUBLISHING).try_collect::<()>().await;
-        sent.context("cannot publish")
+        stream::iter(0..records).map(send).buffer_unordered(PUBLISHING).try_collect().await
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::path::Path;
 
-use danube_client::Producer;
-
 use super::{
     Context, Figure, Stop,
     bed::{Bed, until},
     child::{Child, warm_cache},
     lanes::many,
     median,
+    publisher::Publisher,
 };
 
 const CONNECTORS: usize = 1000;
@@ -106,7 +105,7 @@ pub(super) async fn memory(context: &Context) -> Result<Vec<Figure>, Stop> {
 struct Hosted {
     child: Child,
     /// For each connector.
-    producers: Vec<Producer>,
+    publishers: Vec<Publisher>,
     /// The connector whose turn it is.
     next: usize,
 }
@@ -114,12 +113,12 @@ struct Hosted {
 impl Hosted {
     async fn start(bed: &Bed, cache: &Path, connectors: usize) -> Result<Self, Stop> {
         let (topics, folder) = many(bed, connectors).await?;
-        let mut producers = Vec::with_capacity(topics.len());
+        let mut publishers = Vec::with_capacity(topics.len());
         for topic in &topics {
-            producers.push(bed.producer(topic).await?);
+            publishers.push(bed.publisher(topic).await?);
         }
         let child = Child::start(folder.path(), cache).await?;
-        Ok(Self { child, producers, next: 0 })
+        Ok(Self { child, publishers, next: 0 })
     }
 
     /// Publishes so many bursts, to one connector after the other. Microseconds of processor time for each record.
@@ -129,10 +128,10 @@ impl Hosted {
         let (before, begun) = (acknowledged(), self.child.processor_time()?);
         let since = move || acknowledged() - before;
         for burst in 0..bursts {
-            let producer = &self.producers[self.next % self.producers.len()];
+            let publisher = &self.publishers[self.next % self.publishers.len()];
             self.next += 1;
             let published = burst * records;
-            bed.feed(producer, records, bytes, &|| since().saturating_sub(published), ahead).await?;
+            bed.feed(publisher, records, bytes, &|| since().saturating_sub(published), ahead).await?;
         }
         until(bursts * records, &since).await?;
         let took = self.child.processor_time()? - begun;

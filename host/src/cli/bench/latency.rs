@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use danube_client::Producer;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Context, Figure, Stop, bare::Bare, bed::Bed, guests::Sink, hosted::Hosted, payload::document};
+use super::{
+    Context, Figure, Stop, bare::Bare, bed::Bed, guests::Sink, hosted::Hosted, payload::document, publisher::Publisher,
+};
 
 const BYTES: usize = 500;
 const SAMPLES: usize = 200;
@@ -32,14 +32,14 @@ pub(super) async fn measure(context: &Context) -> Result<Vec<Figure>, Stop> {
         let bare = Bare::subscribe(bed.url(), &topic).await?;
         let acknowledged = bare.acknowledged();
         let running = AbortOnDropHandle::new(tokio::spawn(bare.run()));
-        theirs.extend(sample(bed.producer(&topic).await?, samples, acknowledged).await?);
+        theirs.extend(sample(bed.publisher(&topic).await?, samples, acknowledged).await?);
         drop(running);
 
         let topic = bed.topic().await?;
         let (name, endpoint) = ("bench-latency", None);
         let sink = Sink { name, broker: bed.url(), topic: &topic, endpoint, batch_size: 1, flush_interval_ms: 100 };
         let (host, acknowledged) = Hosted::start(context, &sink).await?;
-        ours.extend(sample(bed.producer(&topic).await?, samples, acknowledged).await?);
+        ours.extend(sample(bed.publisher(&topic).await?, samples, acknowledged).await?);
         host.stop().await?;
     }
     let [ours_half, theirs_half] = [&mut ours, &mut theirs].map(|all| percentile(all, 0.5));
@@ -57,7 +57,7 @@ pub(super) async fn measure(context: &Context) -> Result<Vec<Figure>, Stop> {
     reason = "a thread of its own sleeps, and more exactly than timers of the runtime"
 )]
 async fn sample(
-    producer: Producer,
+    publisher: Publisher,
     samples: usize,
     acknowledged: impl Fn() -> usize + Send + 'static,
 ) -> anyhow::Result<Vec<f64>> {
@@ -66,7 +66,7 @@ async fn sample(
         let mut took = Vec::with_capacity(samples);
         for n in 0..samples + WARM_UP {
             let begun = Instant::now();
-            runtime.block_on(producer.send(document(n, BYTES).into_bytes(), None)).context("cannot publish")?;
+            runtime.block_on(publisher.send(document(n, BYTES)))?;
             while acknowledged() <= n {
                 anyhow::ensure!(begun.elapsed() < PATIENCE, "record {n} is not acknowledged");
                 thread::sleep(LOOK);
