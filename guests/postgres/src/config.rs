@@ -168,7 +168,6 @@ impl Config {
         if let Some(twice) = targets.iter().find(|target| !seen.insert(&target.topic)) {
             return Err(Error::fatal(format!("settings: there are two topic mappings for `{}`", twice.topic)));
         }
-        let millis = |written: Option<NonZeroU32>| written.map(|ms| Duration::from_millis(ms.get().into()));
         let server = Server {
             host: settings.host,
             port: settings.port.unwrap_or(DEFAULT_PORT),
@@ -177,11 +176,23 @@ impl Config {
             password: settings.password,
             tls: settings.tls.unwrap_or(true),
             application: connector.to_owned(),
-            connect_timeout: millis(settings.connect_timeout_ms).unwrap_or(DEFAULT_CONNECT_TIMEOUT),
-            statement_timeout: millis(settings.statement_timeout_ms).unwrap_or(DEFAULT_STATEMENT_TIMEOUT),
-            lock_timeout: millis(settings.lock_timeout_ms),
+            connect_timeout: millis("connect_timeout_ms", settings.connect_timeout_ms)?
+                .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+            statement_timeout: millis("statement_timeout_ms", settings.statement_timeout_ms)?
+                .unwrap_or(DEFAULT_STATEMENT_TIMEOUT),
+            lock_timeout: millis("lock_timeout_ms", settings.lock_timeout_ms)?,
         };
         Ok(Self { server, targets })
+    }
+}
+
+/// A time as the server takes it.
+fn millis(key: &str, written: Option<NonZeroU32>) -> Result<Option<Duration>> {
+    match written {
+        Some(ms) if i32::try_from(ms.get()).is_err() => {
+            Err(Error::fatal(format!("settings: `{key}`: {ms} is more than PostgreSQL takes, which is {}", i32::MAX)))
+        }
+        written => Ok(written.map(|ms| Duration::from_millis(ms.get().into()))),
     }
 }
 

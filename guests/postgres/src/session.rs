@@ -59,13 +59,20 @@ impl Session {
     /// `Retryable` when the server can't be reached; `Fatal` when it does not let the user in, or when a table is not as the
     /// settings want it.
     pub(crate) fn open(config: &Config, limit: Duration) -> Result<Self> {
+        Self::prepared(config, limit).map_err(|error| match error {
+            // It is no record that the server refuses here.
+            Error::Rejected { reason } => Error::Fatal { reason },
+            error @ (Error::Retryable { .. } | Error::Fatal { .. }) => error,
+        })
+    }
+
+    fn prepared(config: &Config, limit: Duration) -> Result<Self> {
         let (begun, server) = (Instant::now(), &config.server);
         let place = format!("{}:{}", server.host, server.port);
         let connecting = block_on(timeout(limit, Wire::connect(server)));
         let connected = connecting.unwrap_or_else(|elapsed| Err(Error::retryable(elapsed.to_string())));
-        let wire = connected.map_err(|error| error.context(format!("connecting to {place}")))?;
-        let mut session = Self { wire, plans: Vec::new(), known_partitions: BTreeSet::new() };
-        let prepared = session.run(limit.saturating_sub(begun.elapsed()), async |client| {
+        let mut wire = connected.map_err(|error| error.context(format!("connecting to {place}")))?;
+        let plans = wire.run(limit.saturating_sub(begun.elapsed()), async |client| {
             client.batch_execute(&server.session_settings()).await?;
             let mut plans = Vec::new();
             for target in &config.targets {
@@ -77,12 +84,8 @@ impl Session {
             }
             Ok(plans)
         });
-        session.plans = prepared.map_err(|failure| match failure.error {
-            // It is no record that the server refuses here.
-            Error::Rejected { reason } => Error::Fatal { reason },
-            error @ (Error::Retryable { .. } | Error::Fatal { .. }) => error,
-        })?;
-        Ok(session)
+        let plans = plans.map_err(|failure| failure.error)?;
+        Ok(Self { wire, plans, known_partitions: BTreeSet::new() })
     }
 
     /// Whether the connection is gone, as far as can be seen without asking.

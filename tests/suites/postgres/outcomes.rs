@@ -207,3 +207,29 @@ async fn a_full_disk_is_waited_for() {
     database.until("SELECT count(*), count(DISTINCT n) FROM numbers", &format!("{count}|{count}")).await;
     assert_eq!(host.stop().await.failed(), 0);
 }
+
+#[tokio::test]
+async fn a_session_that_is_refused_stops_the_connector_and_rejects_no_record() {
+    let (rig, server) = (Rig::start().await, Server::shared(Release::V18).await);
+    let (topic, database) = (rig.topic().await, server.database().await);
+    let dead = rig.dead_letters().await;
+    database.query("CREATE TABLE told (n int)").await;
+    let connector = database.sink(&rig, &topic, "told").set("dead_letter.topic", dead.topic());
+    let host = rig.run(slice::from_ref(&connector)).await;
+    rig.publish_unseen(&topic, [told(0, None)]).await;
+    database.until("SELECT n FROM told", "0").await;
+    // The same SQLSTATE of a trigger of the table would reject the record.
+    database
+        .query(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF current_setting('application_name') <> 'psql' THEN RAISE EXCEPTION 'nobody comes in'; END IF; END $$; \
+             CREATE EVENT TRIGGER refuse ON login EXECUTE FUNCTION refuse(); ALTER EVENT TRIGGER refuse ENABLE ALWAYS; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+        )
+        .await;
+    rig.publish_unseen(&topic, [told(1, None)]).await;
+    let cause = host.until_failed(&connector).await;
+    assert!(cause.contains("connecting to 127.0.0.1") && cause.contains("SQLSTATE P0001: nobody comes in"), "{cause}");
+    assert_eq!(host.count("danube_wasm_messages_dead_lettered_total", connector.name()), 0.0);
+    assert_eq!(database.query("SELECT n FROM told").await, "0");
+}

@@ -111,6 +111,35 @@ async fn a_missing_table_is_created_only_when_asked() {
 }
 
 #[tokio::test]
+async fn a_table_that_another_program_creates_at_the_same_time_is_used() {
+    let (rig, server) = (Rig::start().await, Server::shared(Release::V15).await);
+    let (topic, database) = (rig.topic().await, server.database().await);
+    let connector = database
+        .sink(&rig, &topic, "raced")
+        .set("settings.create", true)
+        .set("settings.columns.id.from", "id")
+        .set("settings.columns.id.type", "bigint");
+    // It commits once the sink waits for it, having seen no table.
+    let other = database.query(
+        "DO $$ BEGIN CREATE TABLE raced (id bigint); \
+         WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') LOOP \
+           PERFORM pg_sleep(0.02), pg_stat_clear_snapshot(); \
+         END LOOP; END $$",
+    );
+    let ours = async {
+        let creating =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        database.until(creating, "1").await;
+        rig.run(std::slice::from_ref(&connector)).await
+    };
+    let (_, host) = tokio::join!(other, ours);
+    rig.publish_unseen(&topic, [r#"{"id":1}"#]).await;
+    database.until("SELECT id FROM raced", "1").await;
+    assert_eq!(host.stop().await.failed(), 0);
+    assert!(server.log().contains("Key (typname, typnamespace)=(raced, 2200) already exists"), "{}", server.log());
+}
+
+#[tokio::test]
 async fn differences_from_the_catalogue_are_shown_line_by_line() {
     let (rig, server) = (Rig::start().await, Server::shared(Release::V15).await);
     let (topic, database) = (rig.topic().await, server.database().await);

@@ -70,6 +70,15 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
+fn a_time_that_the_server_does_not_take_is_refused() {
+    for key in ["connect_timeout_ms", "statement_timeout_ms", "lock_timeout_ms"] {
+        assert!(resolve(json!({ "table": "a", key: 2_147_483_647 }), json!({})).is_ok());
+        let expected = format!("settings: `{key}`: 2147483648 is more than PostgreSQL takes, which is 2147483647");
+        assert_eq!(mistake(json!({ "table": "a", key: 2_147_483_648_u32 }), json!({})), expected);
+    }
+}
+
+#[test]
 fn what_is_unknown_is_refused() {
     assert!(mistake(json!({ "tabel": "a" }), json!({})).contains("unknown field `tabel`"));
     assert!(mistake(json!({}), json!({ "table": "a", "host": "h" })).contains("unknown field `host`"));
