@@ -32,13 +32,10 @@ impl TableColumn {
 impl Table {
     /// Asks the server. `None`: there is no such table, or nothing of it may be seen.
     pub(crate) fn of(server: &Server, target: &Target) -> Result<Option<Self>> {
-        let text = |text: &str| Dialect::ClickHouse.text(text).map_err(Error::fatal);
-        let query = format!(
-            "SELECT name, type, default_kind FROM system.columns WHERE database = {} AND table = {}",
-            text(&target.database)?,
-            text(&target.table)?
-        );
-        let columns: Vec<TableColumn> = server.rows(&query)?;
+        let (database, table) = texts(target)?;
+        let columns: Vec<TableColumn> = server.rows(&format!(
+            "SELECT name, type, default_kind FROM system.columns WHERE database = {database} AND table = {table}"
+        ))?;
         let columns: BTreeMap<_, _> = columns.into_iter().map(|column| (column.name.clone(), column)).collect();
         Ok((!columns.is_empty()).then_some(Self { columns }))
     }
@@ -46,12 +43,10 @@ impl Table {
     /// Whether the table itself knows an insert that comes again. It notes an insert before it keeps the rows: killed in between,
     /// it takes the next try for a duplicate.
     pub(crate) fn remembers_inserts(server: &Server, target: &Target) -> Result<bool> {
-        let text = |text: &str| Dialect::ClickHouse.text(text).map_err(Error::fatal);
+        let (database, table) = texts(target)?;
         server.has_rows(&format!(
-            "SELECT name FROM system.tables WHERE database = {} AND name = {} \
-             AND match(engine_full, 'non_replicated_deduplication_window = [1-9]')",
-            text(&target.database)?,
-            text(&target.table)?
+            "SELECT name FROM system.tables WHERE database = {database} AND name = {table} \
+             AND match(engine_full, 'non_replicated_deduplication_window = [1-9]')"
         ))
     }
 
@@ -105,6 +100,12 @@ impl Table {
         }
         Err(Error::fatal(message))
     }
+}
+
+/// The names of the database and the table, as values of a query.
+fn texts(target: &Target) -> Result<(String, String)> {
+    let text = |text: &str| Dialect::ClickHouse.text(text).map_err(Error::fatal);
+    Ok((text(&target.database)?, text(&target.table)?))
 }
 
 /// What some metadata is, if a column can never hold it. Fields may be anything.

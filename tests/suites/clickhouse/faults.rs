@@ -9,7 +9,7 @@ use danube_wasm_tests::{
 };
 
 use super::{BOTH, Kind, Server, wide};
-use crate::{COMMAND, numbered};
+use crate::{COMMAND, lifecycle::run, numbered};
 
 /// How often the server is killed, and how many records are published meanwhile.
 const KILLS: usize = 10;
@@ -108,6 +108,20 @@ async fn the_same_insert_counts_once_where_the_server_remembers() {
         assert!(if deduplicate { rows == 40 } else { rows >= 80 }, "{deduplicate}: {rows}");
         assert_eq!(server.query("SELECT uniqExact(n) FROM t").await, "40");
         host.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_takes_a_retry_for_a_duplicate_is_warned_of() {
+    let (Some(rig), server) = (wide().await, Server::start(Kind::Modern).await) else { return };
+    let topic = rig.topic().await;
+    let table = "TABLE t (n UInt32) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window";
+    for (window, is_warned_of) in [(0, false), (1000, true)] {
+        server.query(&format!("CREATE OR REPLACE {table} = {window}")).await;
+        let process = run(&rig, &[&server.sink(&rig, &topic)]);
+        process.until_ready().await;
+        let warning = "table `default`.`t`: `non_replicated_deduplication_window` may lose rows";
+        assert_eq!(process.stderr().contains(warning), is_warned_of, "{window}: {}", process.stderr());
     }
 }
 
