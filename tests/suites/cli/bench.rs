@@ -76,6 +76,16 @@ async fn one_row_is_a_line_for_each_figure() {
 }
 
 #[tokio::test]
+async fn what_was_measured_is_shown_although_a_later_row_fails() {
+    for format in [&[][..], &["--json"], &["--markdown"]] {
+        let ended = bench(&[&["boundary", "sinks", "--clickhouse", "http://127.0.0.1:1/"], format].concat()).await;
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stdout.contains("boundary_us_per_record"), "{}", ended.stdout);
+        assert!(ended.stderr.contains("http://127.0.0.1:1/"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn sinks_in_other_languages_are_measured_where_they_are_given() {
     let figures = figures(&["languages", "--python", guests::SINK_NULL, "--js", guests::SINK_NULL]).await;
     assert_keys(&figures, &["python_us_per_record", "js_us_per_record"], &[]);
