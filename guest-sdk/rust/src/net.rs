@@ -25,6 +25,7 @@
 //! - Nothing runs between calls. A library that wants a task of its own for a connection gets its future polled beside the
 //!   work, as in `futures::future::select`, and hears of a lost connection in the next call. Drop that future when it ends:
 //!   whoever waits for an answer hears of the end only then.
+//! - WASI has no `TCP_NODELAY`: [`Corked`] keeps a library that writes in small pieces from waiting for acknowledgements.
 //! - What TLS agreed upon (the certificate, the protocol's version) cannot be seen: there is no channel binding, and no ALPN.
 //!
 //! Outside of a component, as in unit tests, there are no connections: [`TcpStream::connect`] fails with
@@ -32,6 +33,7 @@
 
 #[cfg(not(target_family = "wasm"))]
 mod absent;
+mod corked;
 #[cfg(target_family = "wasm")]
 mod reactor;
 #[cfg(target_family = "wasm")]
@@ -42,6 +44,8 @@ mod tcp;
 mod tls;
 
 use std::{fmt, future::poll_fn, io, pin::pin, task::Poll, time::Duration};
+
+pub use corked::Corked;
 
 #[cfg(not(target_family = "wasm"))]
 pub use absent::{Sleep, TcpStream, TlsStream, block_on, sleep};

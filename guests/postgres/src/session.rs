@@ -15,7 +15,7 @@ use std::{
 
 use danube_sink::{
     Error, Result,
-    net::{TcpStream, block_on, timeout},
+    net::{Corked, TcpStream, block_on, timeout},
 };
 use tokio_postgres::{Client, NoTls, config::SslMode};
 
@@ -128,6 +128,7 @@ impl Wire {
     async fn connect(server: &Server) -> Result<Self> {
         let stream =
             TcpStream::connect(&server.host, server.port).await.map_err(|error| stream::unreachable(&error))?;
+        let stream = Corked::new(stream);
         let config = server.client();
         let refused = |error: tokio_postgres::Error| outcome::refused(&error);
         Ok(if server.tls {

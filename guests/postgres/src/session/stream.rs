@@ -8,7 +8,7 @@ use std::{
 
 use danube_sink::{
     Error,
-    net::{TcpStream, TlsStream},
+    net::{Corked, TcpStream, TlsStream},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{self, ChannelBinding, TlsConnect};
@@ -17,14 +17,14 @@ use tokio_postgres::tls::{self, ChannelBinding, TlsConnect};
 pub(super) struct HostTls<'a>(pub(super) &'a str);
 
 /// A connection with TLS.
-pub(super) struct Secure(TlsStream);
+pub(super) struct Secure(Corked<TlsStream>);
 
-impl<'a> TlsConnect<TcpStream> for HostTls<'a> {
+impl<'a> TlsConnect<Corked<TcpStream>> for HostTls<'a> {
     type Stream = Secure;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Secure>> + 'a>>;
 
-    fn connect(self, stream: TcpStream) -> Self::Future {
+    fn connect(self, stream: Corked<TcpStream>) -> Self::Future {
         Box::pin(async move { stream.into_tls(self.0).await.map(Secure) })
     }
 }
