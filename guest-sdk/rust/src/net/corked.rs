@@ -17,8 +17,9 @@ const MOST: usize = 1 << 20;
 ///
 /// A small piece that follows another waits in the kernel until the one ahead of it is acknowledged, which the other side does
 /// after some 40 ms if it has nothing to say (Nagle's algorithm, delayed acknowledgements). WASI has no `TCP_NODELAY`. Here a
-/// flush waits until the task has been polled once more, and takes along what it writes meanwhile. Without a flush, what is
-/// written goes out when a read finds nothing, or beyond 1 MiB; what then still is held when the stream is dropped is lost.
+/// flush waits until the task has been polled once more, and takes along what it writes meanwhile; whoever begins a flush
+/// must see it to its end, or the bytes stay here. Without a flush, what is written goes out when a read finds nothing, or
+/// beyond 1 MiB. What is still held when the stream is dropped is lost.
 #[derive(Debug)]
 pub struct Corked<S> {
     inner: S,

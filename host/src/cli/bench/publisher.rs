@@ -1,5 +1,6 @@
 //! Publishes to one topic with as many records under way as its user likes: danube-client's producer lets no record go
-//! before the one ahead of it has been answered, and would be what is measured.
+//! before the one ahead of it has been answered, nor does the host's own, which is for dead letters: they would be what is
+//! measured.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
